@@ -1,0 +1,1 @@
+"""Whether a page will work as a form: what MTurk takes but workers stumble over."""
