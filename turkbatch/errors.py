@@ -70,7 +70,9 @@ class Finding:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.found}; {self.fix}" if self.fix else f"{self.where}: {self.found}"
+        return (
+            f"{self.where}: {self.found}; {self.fix}" if self.fix else f"{self.where}: {self.found}"
+        )
 
 
 class TurkbatchError(Exception):

@@ -1,0 +1,1 @@
+"""The ``batch-$ID`` directory: what went in, what was done, what came back."""

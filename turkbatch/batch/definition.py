@@ -1,0 +1,159 @@
+"""A definition directory: the properties of the HIT type and of its HITs, and the template.
+
+Read once, whole; what was checked is what is copied, byte for byte, or the copy is
+refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from turkbatch import errors, files
+from turkbatch.batch import layout
+
+SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__", ".DS_Store", ".ipynb_checkpoints"})
+"""Never part of a definition, though they may lie in its directory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """What a definition directory says.
+
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    hit_type_properties : dict
+        Parameters of ``CreateHITType``.
+    hit_properties : dict
+        Parameters of ``CreateHITWithHITType`` that are the user's to give.
+    digest : str
+        SHA-256 over the names and contents of all files.
+    """
+
+    path: Path
+    hit_type_properties: Mapping[str, Any]
+    hit_properties: Mapping[str, Any]
+    digest: str
+
+    @property
+    def max_assignments(self) -> int:
+        """Assignments a HIT; MTurk's default is 1."""
+        value: int = self.hit_properties.get("MaxAssignments", 1)
+        return value
+
+
+def read(path: Path) -> Definition:
+    """Read a definition directory.
+
+    Raises
+    ------
+    DefinitionError
+        If the directory or one of its two property files is missing, unreadable, not
+        UTF-8, or not one JSON object. Faults of both files are gathered.
+    """
+    if not path.is_dir():
+        found = "this is a file" if path.exists() else "no such directory"
+        raise errors.DefinitionError(
+            errors.Finding(
+                "no-definition", str(path), found, "name a directory that holds a definition"
+            )
+        )
+    properties: dict[str, dict[str, Any]] = {}
+    findings: list[errors.Finding] = []
+    for name in (layout.HIT_TYPE_PROPERTIES, layout.HIT_PROPERTIES):
+        try:
+            properties[name] = files.read_object(path / name, errors.DefinitionError)
+        except errors.DefinitionError as error:
+            findings += error.findings
+    if findings:
+        raise errors.DefinitionError(*findings)
+    return Definition(
+        path,
+        properties[layout.HIT_TYPE_PROPERTIES],
+        properties[layout.HIT_PROPERTIES],
+        digest(path),
+    )
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Give the files of a definition, relative to it, sorted."""
+    for folder, folders, names in os.walk(path, followlinks=True):
+        folders[:] = sorted(name for name in folders if not _skipped(name))
+        for name in sorted(names):
+            if not _skipped(name):
+                yield Path(folder, name).relative_to(path)
+
+
+def _skipped(name: str) -> bool:
+    # A definition that lies where batches are saved must not copy them into itself.
+    return name in SKIPPED or name.startswith((layout.PREFIX, f".{layout.PREFIX}"))
+
+
+def digest(path: Path) -> str:
+    """Compute the SHA-256 over all files of a definition, names included."""
+    summary = hashlib.sha256()
+    for name in _files(path):
+        content = files.read_bytes(path / name, errors.DefinitionError)
+        summary.update(f"{name.as_posix()}\0{len(content)}\0".encode())
+        summary.update(content)
+    return summary.hexdigest()
+
+
+def copy(definition: Definition, target: Path) -> None:
+    """Copy a definition, whole, into a new directory.
+
+    Raises
+    ------
+    DefinitionError
+        If a file changed since the definition was read: what was checked, and whose
+        cost was agreed to, would not be what is published.
+    """
+    target.mkdir()
+    for name in _files(definition.path):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(definition.path / name, target / name)
+    if digest(target) != definition.digest:
+        raise errors.DefinitionError(
+            errors.Finding(
+                "changed-meanwhile",
+                str(definition.path),
+                "a file changed while the batch was being made",
+                "run the command again",
+            )
+        )
+
+
+def line_of(path: Path, keys: tuple[str | int, ...]) -> int | None:
+    """Find the line of a property in a JSON file, for a message.
+
+    Parameters
+    ----------
+    path : Path
+        A file that :func:`read` has read.
+    keys : tuple of (str or int)
+        The way to the property: ``("QualificationRequirements", 0, "Comparator")``.
+
+    Returns
+    -------
+    int or None
+        The line on which the innermost key that is there stands; None if there is none.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    position, line = 0, None
+    for key in keys:
+        if isinstance(key, int):
+            continue
+        found = re.compile(rf'"{re.escape(key)}"\s*:').search(text, position)
+        if found is None:
+            break
+        position = found.end()
+        line = text.count("\n", 0, found.start()) + 1
+    return line

@@ -1,0 +1,138 @@
+"""``results/``: what came back, a directory a HIT, as MTurk gave it.
+
+``hit.jsonl`` holds ``{"HIT": {...}}``, ``assignments.jsonl`` one assignment a line; times
+are ISO 8601 with offset. amti writes and reads the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from turkbatch import errors, files
+from turkbatch.batch import layout
+
+Json = Mapping[str, Any]
+
+OPEN = frozenset({"Assignable", "Unassignable"})
+"""States in which workers can still submit."""
+REVIEWED = frozenset({"Approved", "Rejected"})
+
+
+def as_json(value: Any) -> Any:  # noqa: ANN401 - any value of a boto3 reply
+    """Turn a part of a boto3 reply into JSON, times into ISO 8601 in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What is saved of one HIT.
+
+    Parameters
+    ----------
+    hit : dict
+        MTurk's HIT, times as ISO 8601.
+    assignments : tuple of dict
+        MTurk's assignments, likewise.
+    """
+
+    hit: Json
+    assignments: tuple[Json, ...]
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can come: nobody can submit, everything is reviewed."""
+        return (
+            self.hit.get("HITStatus") not in OPEN
+            and not self.hit.get("NumberOfAssignmentsPending")
+            and all(one.get("AssignmentStatus") in REVIEWED for one in self.assignments)
+        )
+
+
+class Results:
+    """The results of a batch.
+
+    Parameters
+    ----------
+    path : Path
+        The directory ``results``; it may not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def directory(self, hit_id: str) -> Path:
+        """Give the directory of a HIT's results."""
+        return self.path / f"{layout.HIT_PREFIX}{hit_id}"
+
+    def hit_ids(self) -> list[str]:
+        """List the HITs of which something is saved, sorted."""
+        if not self.path.is_dir():
+            return []
+        return sorted(
+            entry.name.removeprefix(layout.HIT_PREFIX)
+            for entry in self.path.iterdir()
+            if entry.name.startswith(layout.HIT_PREFIX) and (entry / layout.HIT).is_file()
+        )
+
+    def save(self, hit: Json, assignments: Iterable[Json]) -> Saved:
+        """Save a HIT and its assignments, replacing what was saved of it before.
+
+        Parameters
+        ----------
+        hit : dict
+            MTurk's HIT, as boto3 gives it.
+        assignments : iterable of dict
+            MTurk's assignments, in the order of their submission.
+        """
+        saved = Saved(as_json(hit), tuple(as_json(one) for one in assignments))
+        target = self.directory(saved.hit["HITId"])
+        if not target.is_dir():
+            target.mkdir(parents=True)
+            files.sync_directory(self.path)
+        # The assignments first: if the power fails between the two, hit.jsonl still says
+        # what it said before, so the HIT is not taken for final and is fetched again.
+        files.replace_json_lines(target / layout.ASSIGNMENTS, saved.assignments)
+        files.replace_json_lines(target / layout.HIT, [{"HIT": saved.hit}])
+        return saved
+
+    def load(self, hit_id: str) -> Saved | None:
+        """Read what is saved of a HIT; None if nothing is.
+
+        Raises
+        ------
+        BatchError
+            If a file of it is damaged.
+        """
+        hit = self.load_hit(hit_id)
+        return None if hit is None else Saved(hit, tuple(self.assignments(hit_id)))
+
+    def load_hit(self, hit_id: str) -> Json | None:
+        """Read a saved HIT without its assignments; None if nothing is saved."""
+        path = self.directory(hit_id) / layout.HIT
+        if not path.is_file():
+            return None
+        for record in files.read_json_lines(path):
+            hit: Json = record.get("HIT", {})
+            if hit.get("HITId") == hit_id:
+                return hit
+        raise errors.BatchError(f'{path}: expected one line {{"HIT": {{...}}}} of {hit_id}')
+
+    def assignments(self, hit_id: str) -> Iterator[Json]:
+        """Read the saved assignments of a HIT, one at a time."""
+        path = self.directory(hit_id) / layout.ASSIGNMENTS
+        if path.is_file():
+            yield from files.read_json_lines(path)
+
+    def all_final(self, hit_ids: Sequence[str]) -> bool:
+        """Whether everything that will ever come of these HITs is saved."""
+        return all((saved := self.load(hit_id)) and saved.final for hit_id in hit_ids)

@@ -1,0 +1,371 @@
+"""The only place that writes: atomic replacement, durable appending, and reading with file:line.
+
+What holds when the power fails: a file that was replaced is either the old one or
+the new one, whole; a line that :meth:`Log.append` returned from is on disk; a
+directory made by :func:`directory` is complete or not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from turkbatch import errors
+
+Json = Mapping[str, Any]
+"""A JSON object as Python reads it."""
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable, after a rename or a new file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, newline: str | None = "") -> Iterator[IO[str]]:
+    """Write a file so that readers see the old or the new one, never half of it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its directory must exist.
+    newline : str or None
+        As for :func:`open`. The default writes line ends as they are given.
+
+    Yields
+    ------
+    file object
+        A UTF-8 text file. If the block raises, ``path`` stays as it was.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline=newline) as file:
+            yield file
+            file.flush()
+            _match_mode(file.fileno(), path)
+            os.fsync(file.fileno())
+        # The rename must not come before the content is on disk, nor be lost after it.
+        Path(name).replace(path)
+        sync_directory(path.parent)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _match_mode(descriptor: int, path: Path) -> None:
+    """Give a new file the mode of the one it replaces, or what ``open`` would give.
+
+    ``mkstemp`` makes files that nobody else can read; a shared results folder
+    would lose its group's access at every save.
+    """
+    try:
+        mode = path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    os.fchmod(descriptor, mode)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a file's content by ``text``, atomically and durably."""
+    with replacing(path) as file:
+        file.write(text)
+
+
+def replace_json(path: Path, value: object, *, indent: int | None = 2) -> None:
+    """Replace a file's content by one JSON document and a line end."""
+    replace_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def replace_json_lines(path: Path, values: Sequence[object]) -> None:
+    """Replace a file's content by one JSON document a line."""
+    with replacing(path) as file:
+        for value in values:
+            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def directory(path: Path) -> Iterator[Path]:
+    """Build a directory that appears whole, by one rename.
+
+    Parameters
+    ----------
+    path : Path
+        Where it shall be; nothing may be there yet.
+
+    Yields
+    ------
+    Path
+        An empty working directory beside it. If the block raises, it is removed
+        and ``path`` does not exist.
+
+    Raises
+    ------
+    FileExistsError
+        If something came to be at ``path`` meanwhile.
+    """
+    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        yield work
+        mask = os.umask(0)
+        os.umask(mask)
+        work.chmod(0o777 & ~mask)
+        for folder, _, names in os.walk(work):
+            for name in names:
+                with (Path(folder) / name).open("rb") as file:
+                    os.fsync(file.fileno())
+            sync_directory(Path(folder))
+        if path.exists():
+            raise FileExistsError(path)
+        # rename() refuses a non-empty directory at the target, so a race loses loudly.
+        work.rename(path)
+        sync_directory(path.parent)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+class Log:
+    """An append-only file of JSON lines, shared by threads.
+
+    A line is on disk when :meth:`append` returns. Threads that append at the same
+    time share one fsync: the first to get there syncs for all that wrote before it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if missing. A torn last line, left by a crash, is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        new = not path.exists()
+        self._file = path.open("ab", buffering=0)
+        self._cut_torn_line()
+        if new:
+            sync_directory(path.parent)
+        self._writing = threading.Lock()
+        self._syncing = threading.Lock()
+        self._written = 0
+        self._synced = 0
+
+    def _cut_torn_line(self) -> None:
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.ftruncate(self._file.fileno(), whole)
+            os.fsync(self._file.fileno())
+
+    def append(self, *records: Mapping[str, object]) -> None:
+        """Write records and return when they are on disk.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or gone. A part of a line that got written is
+            taken back, so that the next line does not run into it.
+        """
+        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        data = lines.encode()
+        with self._writing:
+            self._write_whole(data)
+            self._written += 1
+            mine = self._written
+        self._sync(mine)
+
+    def _write_whole(self, data: bytes) -> None:
+        start = os.fstat(self._file.fileno()).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                written = self._file.write(view)
+                view = view[written:]
+        except OSError:
+            os.ftruncate(self._file.fileno(), start)
+            raise
+
+    def _sync(self, upto: int) -> None:
+        with self._syncing:
+            if self._synced >= upto:
+                return
+            covered = self._written
+            os.fsync(self._file.fileno())
+            self._synced = covered
+
+    def close(self) -> None:
+        """Close the file; what was appended is on disk already."""
+        self._file.close()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def read_bytes(path: Path, error: type[errors.InputError]) -> bytes:
+    """Read a file of the user's, or say why that can't be done.
+
+    Raises
+    ------
+    InputError
+        Of the class ``error``, if the file is missing or unreadable.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        found, fix = "no such file", "check the path"
+    except IsADirectoryError:
+        found, fix = "this is a directory", "name a file"
+    except OSError as problem:
+        found, fix = f"can't be read ({problem.strerror})", "check its permissions"
+    raise error(errors.Finding("unreadable-file", str(path), found, fix))
+
+
+def decode(content: bytes, path: Path, error: type[errors.InputError]) -> str:
+    """Decode a file of the user's as UTF-8, ignoring a byte order mark.
+
+    Raises
+    ------
+    InputError
+        Of the class ``error``, naming the line and byte that are not UTF-8 and
+        the encoding that the file seems to have.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(
+            errors.Finding(
+                "not-utf-8",
+                str(path),
+                f"byte 0x{content[problem.start]:02x} is not UTF-8"
+                f" (the file may be {_likely_encoding(content)})",
+                "save the file as UTF-8",
+                line=content.count(b"\n", 0, problem.start) + 1,
+            )
+        ) from problem
+
+
+def _likely_encoding(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    return "Windows-1252 or Latin-1"
+
+
+def read_text(path: Path, error: type[errors.InputError]) -> str:
+    """Read a UTF-8 file of the user's; see :func:`read_bytes` and :func:`decode`."""
+    return decode(read_bytes(path, error), path, error)
+
+
+def read_object(path: Path, error: type[errors.InputError]) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises
+    ------
+    InputError
+        Of the class ``error``, with the line at which JSON ends to be JSON, or
+        saying what is there in place of an object.
+    """
+    text = read_text(path, error)
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as problem:
+        raise error(
+            errors.Finding("not-json", str(path), "JSON nested too deep", "flatten it")
+        ) from problem
+    except ValueError as problem:
+        line = problem.lineno if isinstance(problem, json.JSONDecodeError) else None
+        raise error(
+            errors.Finding("not-json", str(path), f"not JSON: {problem}", "correct it", line=line)
+        ) from problem
+    if not isinstance(value, dict):
+        raise error(
+            errors.Finding(
+                "not-an-object",
+                str(path),
+                f"holds {json_kind(value)}",
+                'it must hold one JSON object, such as {"Title": "..."}',
+            )
+        )
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def json_kind(value: object) -> str:
+    """Name the JSON kind of a value as a reader would: "a string", "a number"..."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    kinds = ((dict, "an object"), (list, "a list"), (str, "a string"), ((int, float), "a number"))
+    return next(name for kind, name in kinds if isinstance(value, kind))
+
+
+def parse_json(text: str) -> Any:  # noqa: ANN401 - a JSON document can be anything
+    """Parse strict JSON: ``NaN`` and ``Infinity`` are refused, as MTurk would."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Read a journal: every whole line; a torn last line is dropped.
+
+    Raises
+    ------
+    BatchError
+        If a line before the last is not a JSON object: that is no crash but
+        damage, and guessing could pay twice.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    *lines, _torn = content.split(b"\n")
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise errors.BatchError(
+                f"{path}:{number}: this line of the journal is damaged;"
+                " restore the file from a copy, or correct the line by hand"
+            )
+        records.append(record)
+    return records
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read a file that turkbatch or amti wrote, one JSON object a line.
+
+    Raises
+    ------
+    BatchError
+        If a line is not a JSON object.
+    """
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as problem:
+                raise errors.BatchError(f"{path}:{number}: not JSON: {problem}") from problem
+            if not isinstance(record, dict):
+                raise errors.BatchError(f"{path}:{number}: holds {json_kind(record)}, no object")
+            yield record

@@ -1,0 +1,1 @@
+"""The service: where it is, how it is called, how it fails. Nothing of batches."""

@@ -1,0 +1,299 @@
+"""Requests: paced, repeated where that is safe, many in flight, results in order.
+
+Every operation that turkbatch calls may be sent again after an unknown outcome: reads
+change nothing, creations carry a unique request token, and approvals, rejections and
+deletions are refused the second time by the state that the first one made. What such a
+refusal means is for the caller to compare; nothing is decided here.
+
+Botocore's own ``adaptive`` mode paces a single client as well, but after some fifty
+throttled calls its retry quota is used up and it raises; a batch of thousands can't live
+with that.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import email.utils
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import botocore.exceptions
+
+from turkbatch import errors
+from turkbatch.mturk import client as clients
+from turkbatch.mturk import faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+Reply = Mapping[str, Any]
+
+DEFAULT_CONCURRENCY = 16
+PAGE_SIZE = 100
+"""The most that a listing gives at once."""
+FIRST_ATTEMPTS = 4
+"""Tries of a call while the service has not answered once: an address may be wrong."""
+ATTEMPTS = 8
+"""Tries of a call to a service that has answered before: some 30 seconds in all."""
+BACKOFF_SECONDS = 0.25
+LONGEST_BACKOFF_SECONDS = 30.0
+THROTTLED_PATIENCE_SECONDS = 900.0
+"""How long every single call may be throttled before we give up."""
+READY_BUT_UNREAD = 64
+"""Results that may wait for an earlier one, as a multiple of the concurrency."""
+
+
+class StoppedError(Exception):
+    """The caller wants no more calls; this one was not sent."""
+
+
+class Pace:
+    """How many requests a second go out, learnt from what the service lets through.
+
+    Nothing is held back until the service throttles. From then on requests go out at a
+    rate: just under what got through in the last second, cut again at most twice a
+    second while throttling goes on, and raised a little with each success (additive
+    increase, multiplicative decrease).
+    """
+
+    CUT = 0.9
+    RISE_PER_SECOND = 0.25
+    """Requests a second that are added each second."""
+    SLOWEST = 0.2
+    CUTS_APART_SECONDS = 0.5
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._now = monotonic
+        self._lock = threading.Lock()
+        self._passed: collections.deque[float] = collections.deque(maxlen=1000)
+        self._next_slot = 0.0
+        self._last_cut = float("-inf")
+        self._last_success = monotonic()
+        self.rate: float | None = None
+
+    def delay(self) -> float:
+        """Take the next slot; return the seconds until it comes."""
+        with self._lock:
+            if self.rate is None:
+                return 0.0
+            now = self._now()
+            slot = max(now, self._next_slot)
+            self._next_slot = slot + 1 / self.rate
+            return slot - now
+
+    def succeeded(self) -> None:
+        """Note a request that got through."""
+        with self._lock:
+            self._last_success = self._now()
+            self._passed.append(self._last_success)
+            if self.rate is not None:
+                self.rate += self.RISE_PER_SECOND / self.rate
+
+    def throttled(self) -> float:
+        """Note a throttled request; return the seconds since one got through."""
+        with self._lock:
+            now = self._now()
+            if now - self._last_cut >= self.CUTS_APART_SECONDS:
+                self._last_cut = now
+                got_through = sum(1 for moment in self._passed if now - moment <= 1.0)
+                current = self.rate if self.rate is not None else max(1.0, got_through)
+                self.rate = max(self.SLOWEST, current * self.CUT)
+            return now - self._last_success
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome(Generic[T, R]):
+    """What became of one item: a value, or the error that ended it."""
+
+    item: T
+    value: R | None = None
+    error: Exception | None = None
+
+
+class Calls:
+    """A client's calls: the one scheduler that every action uses.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        A boto3 client.
+    concurrency : int
+        Requests in flight at most.
+    """
+
+    def __init__(self, client: MTurkClient, *, concurrency: int = DEFAULT_CONCURRENCY) -> None:
+        self.client = client
+        self.environment = clients.environment_of(client)
+        self.concurrency = max(1, min(concurrency, clients.CONNECTIONS))
+        self.pace = Pace()
+        self.service_time: datetime | None = None
+        """The ``Date`` of the service's last reply."""
+        self._stop = threading.Event()
+
+    def call(self, method: str, **parameters: object) -> Reply:
+        """Send one request, again and again as far as that is wise.
+
+        Parameters
+        ----------
+        method : str
+            boto3's name of the operation, such as ``get_hit``.
+        **parameters
+            The operation's parameters, in MTurk's spelling.
+
+        Returns
+        -------
+        dict
+            The reply, as boto3 gives it.
+
+        Raises
+        ------
+        ServiceError
+            When the service refuses for good, or does not answer. With
+            ``outcome_unknown``, the work may have been done all the same.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            self._wait(self.pace.delay())
+            try:
+                reply = self._send(method, parameters)
+            except errors.ThrottledError:
+                if self.pace.throttled() > THROTTLED_PATIENCE_SECONDS:
+                    raise
+            except (errors.FaultError, errors.UnreachableError) as error:
+                if attempt >= (ATTEMPTS if self.service_time else FIRST_ATTEMPTS):
+                    raise
+                logger.info("%s; trying again (%d)", error, attempt)
+                self._wait(_backoff(attempt))
+            else:
+                self.pace.succeeded()
+                return reply
+
+    def _send(self, method: str, parameters: Mapping[str, object]) -> Reply:
+        operation = self.client.meta.method_to_api_mapping[method]
+        logger.debug("%s %s", operation, _without_questions(parameters))
+        with faults.translated(operation, self.environment):
+            try:
+                reply: Reply = getattr(self.client, method)(**parameters)
+            except botocore.exceptions.ClientError as error:
+                self._read_date(error.response)
+                raise
+        self._read_date(reply)
+        return reply
+
+    def _read_date(self, reply: Mapping[str, Any]) -> None:
+        headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        with contextlib.suppress(KeyError, ValueError):
+            self.service_time = email.utils.parsedate_to_datetime(headers["date"])
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.is_set() or (seconds > 0 and self._stop.wait(seconds)):
+            raise StoppedError
+
+    def pages(self, method: str, key: str, **parameters: object) -> Iterator[list[Reply]]:
+        """Read a listing to its last page.
+
+        A token comes with every page that is not empty, even the last; the end is a
+        page without a token, or an empty one.
+
+        Parameters
+        ----------
+        method : str
+            boto3's name of the listing, such as ``list_hits``.
+        key : str
+            The member that holds the items, such as ``HITs``.
+        **parameters
+            The listing's parameters.
+
+        Yields
+        ------
+        list of dict
+            The items of one page, as boto3 gives them.
+        """
+        token: dict[str, object] = {}
+        while True:
+            reply = self.call(method, MaxResults=PAGE_SIZE, **token, **parameters)
+            items: list[Reply] = reply.get(key, [])
+            if items:
+                yield items
+            if not items or not reply.get("NextToken"):
+                return
+            token = {"NextToken": reply["NextToken"]}
+
+    def each(
+        self, work: Callable[[T], R], items: Iterable[T], *, stop_at_error: bool = False
+    ) -> Iterator[Outcome[T, R]]:
+        """Do the same for many items, several at a time; give the outcomes in order.
+
+        Parameters
+        ----------
+        work : callable
+            Called with one item, in a thread.
+        items : iterable
+            Read as far as is needed.
+        stop_at_error : bool
+            Take no more items once one has failed. Those in flight are finished, and
+            their outcomes given.
+
+        Yields
+        ------
+        Outcome
+            One for each item that was taken, in the order of the items. When the
+            caller stops reading (Ctrl-C too), what is in flight is finished first.
+        """
+        slots = threading.Semaphore(self.concurrency)
+        failed = threading.Event()
+
+        def run(item: T) -> Outcome[T, R]:
+            try:
+                return Outcome(item, value=work(item))
+            except Exception as error:
+                failed.set()
+                return Outcome(item, error=error)
+            finally:
+                slots.release()
+
+        waiting: collections.deque[concurrent.futures.Future[Outcome[T, R]]] = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(self.concurrency) as pool:
+            try:
+                for item in items:
+                    slots.acquire()
+                    if stop_at_error and failed.is_set():
+                        break
+                    waiting.append(pool.submit(run, item))
+                    while waiting and (
+                        waiting[0].done() or len(waiting) >= READY_BUT_UNREAD * self.concurrency
+                    ):
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            except BaseException:
+                # Leaving the pool waits for what is in flight; nobody shall wait in a backoff.
+                self._stop.set()
+                raise
+
+
+def _backoff(attempt: int) -> float:
+    longest: float = min(LONGEST_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))
+    return longest * random.uniform(0.75, 1.0)
+
+
+def _without_questions(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    return {
+        name: f"<{len(value)} characters>"
+        if isinstance(value, str) and name in {"Question", "Test", "AnswerKey"}
+        else value
+        for name, value in parameters.items()
+    }

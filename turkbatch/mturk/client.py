@@ -1,0 +1,105 @@
+"""A boto3 client for MTurk's API, with nothing left to configuration files.
+
+botocore makes one attempt at each request: its own retrying gives up after some fifty
+throttled calls, and knows nothing of what may be sent twice. Pacing, backing off and
+repeating are in :mod:`turkbatch.mturk.calls` alone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from turkbatch import errors
+from turkbatch.mturk import environments, faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+REGION = "us-east-1"
+"""The only one that MTurk has."""
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 30
+CONNECTIONS = 32
+"""Kept open at once; as many requests as can be in flight at most."""
+EMBEDDED_URL = "http://embedded.localhost"
+"""Never opened: the embedded server answers before a socket is asked for."""
+
+_environments: weakref.WeakKeyDictionary[object, environments.Environment] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def create(
+    environment: environments.Environment,
+    *,
+    profile: str | None = None,
+    timeout_seconds: float = READ_TIMEOUT_SECONDS,
+) -> MTurkClient:
+    """Make a client for an environment.
+
+    Parameters
+    ----------
+    environment : Environment
+        Where its requests go.
+    profile : str, optional
+        A profile of AWS's configuration files, for the credentials alone.
+    timeout_seconds : float
+        How long to wait for a reply.
+
+    Returns
+    -------
+    MTurkClient
+        A boto3 client. For ``local``, the server is still to be attached.
+
+    Raises
+    ------
+    CredentialsError
+        If the environment needs credentials and boto3's chain finds none.
+    """
+    try:
+        session = boto3.Session(profile_name=profile, region_name=REGION)
+    except botocore.exceptions.ProfileNotFound as error:
+        raise errors.CredentialsError(f"--profile {profile}: {error}") from error
+    # Nothing is verified on this machine; a key of the user's has no business in the request.
+    key = "local" if environment.is_loopback and profile is None else None
+    if key is None and session.get_credentials() is None:
+        raise errors.CredentialsError(faults.no_credentials(environment))
+    client: MTurkClient = session.client(
+        "mturk",
+        region_name=REGION,
+        endpoint_url=environment.endpoint_url or EMBEDDED_URL,
+        config=botocore.config.Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=timeout_seconds,
+            max_pool_connections=CONNECTIONS,
+            tcp_keepalive=True,
+            # A proxy for the internet must not see what is said to this machine.
+            proxies={} if environment.is_loopback else None,
+        ),
+        aws_access_key_id=key,
+        aws_secret_access_key=key,
+    )
+    _environments[client] = environment
+    return client
+
+
+def environment_of(client: MTurkClient) -> environments.Environment:
+    """Tell where a client's requests go, whoever made it.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        One of ours, or any boto3 client for ``mturk``.
+
+    Returns
+    -------
+    Environment
+    """
+    known = _environments.get(client)
+    return known if known is not None else environments.at(client.meta.endpoint_url)

@@ -1,0 +1,1 @@
+"""Qualification types: their names, and (as directories) their whole life."""
