@@ -1,0 +1,357 @@
+"""Results as rows: in amti's columns, or in those of the requester website.
+
+The formats are JSON Lines (one object a line), JSON (one array, one object a line) and CSV
+(UTF-8, no BOM). JSON keeps what CSV can't: a field that came several times is a list there
+and joined with ``|`` in CSV, and a missing answer is no key there and an empty cell in CSV.
+
+Writing streams. The rows come from a function that can be called twice, since the header
+of a CSV is the union of the columns and has to be known first.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import decimal
+import functools
+import json
+import re
+import zoneinfo
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, TextIO
+
+Format = Literal["jsonl", "json", "csv"]
+Style = Literal["amti", "requester"]
+Row = dict[str, object]
+
+_HIT_COLUMNS = (
+    "HITId",
+    "AssignmentDurationInSeconds",
+    "AutoApprovalDelayInSeconds",
+    "Expiration",
+    "CreationTime",
+)
+_ASSIGNMENT_COLUMNS = (
+    "AssignmentId",
+    "WorkerId",
+    "AssignmentStatus",
+    "AutoApprovalTime",
+    "AcceptTime",
+    "SubmitTime",
+    "ApprovalTime",
+)
+AMTI_COLUMNS = (*_HIT_COLUMNS, *_ASSIGNMENT_COLUMNS)
+"""What ``amti extract tabular`` writes before the answers, in its order."""
+
+_MORE_HIT_COLUMNS = ("HITTypeId", "Reward")
+_MORE_ASSIGNMENT_COLUMNS = ("RejectionTime", "RequesterFeedback")
+_WORK_TIME = "WorkTimeInSeconds"
+MORE_COLUMNS = (*_MORE_HIT_COLUMNS, *_MORE_ASSIGNMENT_COLUMNS, _WORK_TIME)
+"""What we add to amti's columns."""
+
+REQUESTER_COLUMNS = (
+    "HITId",
+    "HITTypeId",
+    "Title",
+    "Description",
+    "Keywords",
+    "Reward",
+    "CreationTime",
+    "MaxAssignments",
+    "RequesterAnnotation",
+    "AssignmentDurationInSeconds",
+    "AutoApprovalDelayInSeconds",
+    "Expiration",
+    "NumberOfSimilarHITs",
+    "LifetimeInSeconds",
+    "AssignmentId",
+    "WorkerId",
+    "AssignmentStatus",
+    "AcceptTime",
+    "SubmitTime",
+    "AutoApprovalTime",
+    "ApprovalTime",
+    "RejectionTime",
+    "RequesterFeedback",
+    "WorkTimeInSeconds",
+    "LifetimeApprovalRate",
+    "Last30DaysApprovalRate",
+    "Last7DaysApprovalRate",
+)
+"""The fixed columns of a ``Batch_..._batch_results.csv``, as in every file seen."""
+
+REVIEW_COLUMNS = ("Approve", "Reject")
+"""Its last two, which the requester fills in."""
+
+_ALWAYS_EMPTY = frozenset({"NumberOfSimilarHITs", "LifetimeInSeconds"})
+_TIMES = frozenset(name for name in REQUESTER_COLUMNS if name.endswith("Time")) | {"Expiration"}
+
+INPUT_PREFIX = "Input."
+ANSWER_PREFIX = "Answer."
+REPETITION_MARK = "|"
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What has a spreadsheet take a cell for a formula
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def amti_row(
+    hit: Mapping[str, object],
+    assignment: Mapping[str, object],
+    *,
+    fields: Mapping[str, object],
+    row: Mapping[str, object] | None = None,
+    inputs: bool = False,
+) -> Row:
+    """Make the row of an assignment in amti's columns.
+
+    Parameters
+    ----------
+    hit : mapping
+        MTurk's HIT, times as ISO 8601.
+    assignment : mapping
+        MTurk's Assignment, times as ISO 8601.
+    fields : mapping of str to str, list of str or None
+        Its answers by name, as `answers.fields` gives them.
+    row : mapping, optional
+        The data row that the HIT was made from.
+    inputs : bool
+        Whether to add the data row's fields, as ``Input.NAME``.
+
+    Returns
+    -------
+    dict
+        amti's columns and ours, None where MTurk gave nothing; then the inputs; then the
+        answers by their bare names. An answer that is named like another column is called
+        ``Answer.NAME``.
+    """
+    result: Row = {
+        **{name: hit.get(name) for name in _HIT_COLUMNS},
+        **{name: assignment.get(name) for name in _ASSIGNMENT_COLUMNS},
+        **{name: hit.get(name) for name in _MORE_HIT_COLUMNS},
+        **{name: assignment.get(name) for name in _MORE_ASSIGNMENT_COLUMNS},
+        _WORK_TIME: _work_seconds(assignment),
+    }
+    if inputs:
+        result.update(_inputs(row))
+    for name, value in fields.items():
+        result[_free_name(name, result)] = value
+    return result
+
+
+def requester_row(
+    hit: Mapping[str, object],
+    assignment: Mapping[str, object],
+    *,
+    fields: Mapping[str, object],
+    row: Mapping[str, object] | None = None,
+    approval_rates: Sequence[str] = ("", "", ""),
+) -> Row:
+    """Make the row of an assignment in the requester website's columns.
+
+    Parameters
+    ----------
+    hit, assignment, fields, row
+        As for `amti_row`.
+    approval_rates : sequence of three str
+        The worker's approval rates with this requester, such as ``100% (3/3)``: ever, of
+        the last 30 days, of the last 7. The API does not give them.
+
+    Returns
+    -------
+    dict
+        The 27 fixed columns, ``Input.NAME`` for the data row's fields and ``Answer.NAME``
+        for the answers, times and reward as on the website.
+    """
+    known = {**assignment, **hit, _WORK_TIME: _work_seconds(assignment)}
+    known.update(zip(REQUESTER_COLUMNS[-3:], approval_rates, strict=True))
+    result: Row = {name: _as_on_website(name, known.get(name)) for name in REQUESTER_COLUMNS}
+    result.update(_inputs(row))
+    result.update((ANSWER_PREFIX + name, value) for name, value in fields.items())
+    return result
+
+
+def write(
+    rows: Callable[[], Iterable[Mapping[str, object]]],
+    out: TextIO,
+    format: Format,
+    *,
+    style: Style = "amti",
+    excel_safe: bool = False,
+) -> int:
+    r"""Write rows as they come; the memory used does not grow with their number.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives the rows anew at each call; for CSV it is called twice.
+    out : text file
+        Where to; opened with ``newline=""`` and UTF-8.
+    format : {"jsonl", "json", "csv"}
+        How to write them.
+    style : {"amti", "requester"}
+        Of a CSV. amti's has ``\n`` line ends and quotes where needed; the website's has
+        CRLF, quotes every cell, sorts the answers and ends in Approve and Reject.
+    excel_safe : bool
+        Put an apostrophe before each CSV cell that a spreadsheet would take for a formula.
+        Negative numbers get one too.
+
+    Returns
+    -------
+    int
+        The number of rows written.
+    """
+    if format == "csv":
+        return _write_csv(rows, out, style, excel_safe)
+    if format == "json":
+        return _write_json(rows(), out)
+    return _write_json_lines(rows(), out)
+
+
+def _inputs(row: Mapping[str, object] | None) -> Row:
+    return {INPUT_PREFIX + name: value for name, value in (row or {}).items()}
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    while name in taken:
+        name = ANSWER_PREFIX + name
+    return name
+
+
+def _work_seconds(assignment: Mapping[str, object]) -> int | None:
+    """Seconds from accepting to submitting, which the API, unlike the website, does not give."""
+    accepted, submitted = (assignment.get(name) for name in ("AcceptTime", "SubmitTime"))
+    if not (isinstance(accepted, str) and isinstance(submitted, str)):
+        return None
+    return int((_moment(submitted) - _moment(accepted)).total_seconds())
+
+
+def _moment(text: str) -> datetime.datetime:
+    """Read a saved time; one without an offset is UTC, as MTurk's own are."""
+    moment = datetime.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _as_on_website(name: str, value: object) -> object:
+    if value is None or name in _ALWAYS_EMPTY:
+        return ""
+    if name in _TIMES and isinstance(value, str):
+        return website_time(value)
+    if name == "Reward":
+        return f"${decimal.Decimal(str(value)):.2f}"
+    return value
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@functools.cache
+def _website_zone() -> zoneinfo.ZoneInfo:
+    return zoneinfo.ZoneInfo("America/Los_Angeles")
+
+
+def website_time(text: str) -> str:
+    """Write an ISO 8601 time as the requester website does: ``Mon Mar 01 20:48:54 PST 2021``."""
+    moment = _moment(text).astimezone(_website_zone())
+    # Not strftime's %a and %b, which follow the user's locale.
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day} {month} {moment:%d %H:%M:%S %Z} {moment.year:04d}"
+
+
+def _write_json_lines(rows: Iterable[Mapping[str, object]], out: TextIO) -> int:
+    count = 0
+    for row in rows:
+        out.write(_json(row) + "\n")
+        count += 1
+    return count
+
+
+def _write_json(rows: Iterable[Mapping[str, object]], out: TextIO) -> int:
+    count = 0
+    for row in rows:
+        out.write(("[\n" if count == 0 else ",\n") + _json(row))
+        count += 1
+    out.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def _json(row: Mapping[str, object]) -> str:
+    text = json.dumps(row, ensure_ascii=False)
+    # Half of a surrogate pair, which a data row can hold, is no character that UTF-8 has;
+    # only an escape can stand for it.
+    return json.dumps(row) if _SURROGATE.search(text) else text
+
+
+class _LineFeeds:
+    r"""Has csv.writer end lines in ``\n`` although it quotes as if they ended in CRLF.
+
+    With ``\n`` as its line end it leaves a lone carriage return unquoted (until Python 3.13),
+    which readers then take for the end of a line.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, line: str) -> int:
+        return self._out.write(line.removesuffix("\r\n") + "\n")
+
+
+def _write_csv(
+    rows: Callable[[], Iterable[Mapping[str, object]]],
+    out: TextIO,
+    style: Style,
+    excel_safe: bool,
+) -> int:
+    if style == "requester":
+        columns = _requester_header(rows())
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    else:
+        columns = _amti_header(rows())
+        writer = csv.writer(_LineFeeds(out), lineterminator="\r\n")
+    made_safe = _defused if excel_safe else str
+    writer.writerow([made_safe(_encodable(name)) for name in columns])
+    count = 0
+    for row in rows():
+        writer.writerow([made_safe(_cell(name, row.get(name))) for name in columns])
+        count += 1
+    return count
+
+
+def _amti_header(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """List the columns of all rows: MTurk's, inputs, answers, each as first met."""
+    fixed = dict.fromkeys((*AMTI_COLUMNS, *MORE_COLUMNS))
+    found = dict.fromkeys(name for row in rows for name in row if name not in fixed)
+    # A stable sort, so that inputs stand together even if the first row has none.
+    return [*fixed, *sorted(found, key=lambda name: not name.startswith(INPUT_PREFIX))]
+
+
+def _requester_header(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """List the columns of all rows as the website orders them."""
+    fixed = dict.fromkeys(REQUESTER_COLUMNS)
+    found = dict.fromkeys(name for row in rows for name in row if name not in fixed)
+    inputs = [name for name in found if name.startswith(INPUT_PREFIX)]
+    answers = sorted(name for name in found if name.startswith(ANSWER_PREFIX))
+    return [*fixed, *inputs, *answers, *REVIEW_COLUMNS]
+
+
+def _cell(name: str, value: object) -> str:
+    """Write a value as a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _encodable(value)
+    if isinstance(value, list) and not name.startswith(INPUT_PREFIX):
+        return _encodable(REPETITION_MARK.join(map(str, value)))
+    return _encodable(json.dumps(value, ensure_ascii=False))
+
+
+def _encodable(text: str) -> str:
+    r"""Write half of a surrogate pair as ``\ud83d``, since UTF-8 has no other way."""
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def _defused(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
