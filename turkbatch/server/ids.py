@@ -1,0 +1,36 @@
+"""Ids in the form that MTurk gives them.
+
+Source: ids in recorded replies have 30 characters of ``[A-Z0-9]`` and begin with 3; the
+model allows up to 64.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+
+_ALPHABET = string.ascii_uppercase + string.digits
+_LENGTH = 30
+
+
+def new_entity_id() -> str:
+    """Make the id of a new HIT, HIT type, HIT group or assignment.
+
+    Returns
+    -------
+    str
+        30 characters, beginning with 3; 150 random bits, so never twice.
+    """
+    return "3" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH - 1))
+
+
+def new_request_id() -> str:
+    """Make the id of a request, as in the header ``x-amzn-RequestId``.
+
+    Returns
+    -------
+    str
+        A UUID in lower case.
+    """
+    return str(uuid.uuid4())

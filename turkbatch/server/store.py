@@ -1,0 +1,299 @@
+"""The server's database: opening it, reading and writing it safely, emptying it.
+
+Several processes and threads work on one database at a time (the command line in process,
+the server over HTTP, simulated workers). :meth:`Store.write` gives each writer the database
+to itself from its first read on, so that no two of them decide on the same old state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import exc
+
+from turkbatch.server import schema
+
+_VERSION_SETTING = "schema_version"
+# How long a writer waits for another before it gives up. Writes take milliseconds; only a
+# sweep after a long jump of the clock takes seconds.
+_BUSY_TIMEOUT_MS = 60_000
+# Any number, as long as every process uses the same one.
+_POSTGRESQL_LOCK = 7_283_645_101
+_WRITES = "turkbatch_writes"
+
+
+class StoreError(Exception):
+    """The database cannot be used: not ours, of a later version, not reachable."""
+
+
+class Store:
+    """The database of one server.
+
+    Use :meth:`open`.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        Connected to the database.
+    path : Path, optional
+        The database's file, if it is a file.
+    """
+
+    def __init__(self, engine: sqlalchemy.Engine, path: Path | None) -> None:
+        self._engine = engine
+        self._writing = threading.Lock()
+        self.path = path
+
+    @classmethod
+    def open(cls, database: str | Path) -> Store:
+        """Open a database, and create its tables if it has none.
+
+        Parameters
+        ----------
+        database : str or Path
+            Path of an SQLite file, or an SQLAlchemy URL.
+
+        Returns
+        -------
+        Store
+            Ready for use from any thread. Close it, or use it in a ``with`` block.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be opened, holds something else, or was written by a
+            later turkbatch.
+        """
+        url = _url(database)
+        path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        store = cls(_engine(url), path)
+        try:
+            store._prepare()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @property
+    def database(self) -> str:
+        """Where the data is: a path or a URL, without password."""
+        if self.path is not None:
+            return str(self.path.resolve())
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all connections; using the store afterwards opens new ones."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlalchemy.Connection]:
+        """Give a connection that sees one unchanging state of the database.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+            For reading only.
+        """
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlalchemy.Connection]:
+        """Give a connection that nobody else writes beside; committed unless it raises.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+            What it reads stays true until the block ends.
+        """
+        # The lock spares threads of one process SQLite's polling for its own lock.
+        with self._writing, self._engine.connect() as connection:
+            connection = connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                _exclude_other_writers(connection)
+                yield connection
+
+    def reset(self) -> Path:
+        """Empty all tables, after a backup copy has been written.
+
+        Returns
+        -------
+        Path
+            The backup, beside the database.
+
+        Raises
+        ------
+        StoreError
+            If the database is no file; nothing is changed then.
+        """
+        if self.path is None:
+            raise StoreError(
+                f"{self.database}: only a database in a file is backed up by a reset; "
+                "save it with the database's own tools and create it anew"
+            )
+        # Held from before the copy until after the emptying, so that nothing written in
+        # between is in neither.
+        with self.write() as connection:
+            backup = self.backup(_free_name(self.path))
+            for table in reversed(schema.metadata.sorted_tables):
+                connection.execute(table.delete())
+            _write_version(connection)
+        return backup
+
+    def backup(self, target: Path) -> Path:
+        """Write a copy of the database as it is at this moment, while it is in use.
+
+        Parameters
+        ----------
+        target : Path
+            A file that does not exist.
+
+        Returns
+        -------
+        Path
+            The same.
+
+        Raises
+        ------
+        StoreError
+            If the database is no file, or the copy cannot be written.
+        """
+        if self.path is None:
+            raise StoreError(f"{self.database}: only a database in a file can be copied")
+        if target.exists():
+            raise StoreError(f"{target}: exists already; a backup never overwrites")
+        _copy_sqlite(self.path, target)
+        return target
+
+    def _prepare(self) -> None:
+        try:
+            with self.write() as connection:
+                _create_or_check(connection, self.database)
+        except exc.DBAPIError as error:
+            raise StoreError(f"{self.database}: cannot be opened: {error.orig}") from error
+
+
+def _url(database: str | Path) -> sqlalchemy.URL:
+    text = str(database)
+    if "://" not in text:
+        return sqlalchemy.URL.create("sqlite", database=text)
+    try:
+        url = sqlalchemy.make_url(text)
+        url.get_dialect()
+    except exc.ArgumentError as error:
+        raise StoreError(f"not a path nor an SQLAlchemy URL: {error}") from error
+    if url.get_backend_name() == "sqlite" and (url.database or ":memory:") == ":memory:":
+        raise StoreError("an SQLite database in memory can't be shared; name a file instead")
+    return url
+
+
+def _create_or_check(connection: sqlalchemy.Connection, name: str) -> None:
+    tables = set(sqlalchemy.inspect(connection).get_table_names())
+    if not tables:
+        schema.metadata.create_all(connection)
+        _write_version(connection)
+        return
+    if schema.settings.name not in tables:
+        raise StoreError(f"{name}: is not the database of a turkbatch server")
+    version = connection.scalar(
+        sqlalchemy.select(schema.settings.c.value).where(schema.settings.c.name == _VERSION_SETTING)
+    )
+    if version is None or not version.isdigit():
+        raise StoreError(f"{name}: is not the database of a turkbatch server")
+    if int(version) > schema.VERSION:
+        raise StoreError(
+            f"{name}: was written by a later turkbatch (database version {version}, this one "
+            f"knows {schema.VERSION}); upgrade turkbatch"
+        )
+
+
+def _write_version(connection: sqlalchemy.Connection) -> None:
+    connection.execute(
+        schema.settings.insert().values(name=_VERSION_SETTING, value=str(schema.VERSION))
+    )
+
+
+def _free_name(path: Path) -> Path:
+    moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return path.with_name(f"{path.stem}-backup-{moment}{path.suffix}")
+
+
+# All that one kind of database needs and another does not is below this line.
+
+
+def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sqlalchemy.create_engine(url, isolation_level="REPEATABLE READ")
+    engine = sqlalchemy.create_engine(
+        url,
+        # More threads than this wait for a connection instead of failing.
+        pool_size=20,
+        max_overflow=40,
+        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
+    )
+    sqlalchemy.event.listen(engine, "connect", _prepare_sqlite_connection)
+    sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:
+    # Python's own transaction handling is off: it would begin late, and never IMMEDIATE.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    _switch_to_wal(connection)
+    # FULL: what was answered is on disk before the answer leaves, even if the power fails.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait by itself for this lock, which is taken when a database is new.
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)  # there is no event to wait for: the lock is another process's
+        else:
+            return
+
+
+def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
+    # IMMEDIATE takes the write lock before the first read. A transaction that reads first and
+    # asks for the lock later fails at once if another has written in between.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _exclude_other_writers(connection: sqlalchemy.Connection) -> None:
+    # The same promise as BEGIN IMMEDIATE, on PostgreSQL; freed with the transaction.
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})")
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    # A connection of its own: VACUUM INTO must stand outside a transaction, and reads
+    # happily beside the writer that holds the lock.
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as connection:
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.Error as error:
+            target.unlink(missing_ok=True)
+            raise StoreError(f"{target}: the backup could not be written: {error}") from error
