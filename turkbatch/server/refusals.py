@@ -1,0 +1,232 @@
+"""The errors that the service answers with, one function for each situation.
+
+Texts in the comments' sense "recorded" were seen on the wire; for the rest the nearest
+recorded wording was taken. Every message that goes out ends in a time stamp in brackets, as
+the service's do; :mod:`turkbatch.server.protocol` adds it.
+
+Sources: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ (page of each
+operation), issue reports of boto3, Dallinger, psiTurk and ParlAI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_PREFIX = "AWS.MechanicalTurk."
+
+
+class Refusal(Exception):  # noqa: N818, an answer of the service's, not a fault of ours
+    """A request answered with an error.
+
+    Parameters
+    ----------
+    kind : str
+        What clients see as the error's code: ``__type`` in the body.
+    message : str
+        Without the time stamp.
+    turk_error_code : str, optional
+        ``TurkErrorCode`` in the body.
+    status : int
+        HTTP status.
+    """
+
+    def __init__(
+        self, kind: str, message: str, turk_error_code: str | None = None, status: int = 400
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.turk_error_code = turk_error_code
+        self.status = status
+
+
+def request_error(code: str, message: str) -> Refusal:
+    """Refuse for a reason in the service's business.
+
+    Parameters
+    ----------
+    code : str
+        The part of TurkErrorCode behind ``AWS.MechanicalTurk.``.
+    message : str
+        Without the time stamp.
+
+    Returns
+    -------
+    Refusal
+        To be raised, as from every function here.
+    """
+    return Refusal("RequestError", message, _PREFIX + code)
+
+
+def hit_does_not_exist(hit_id: str) -> Refusal:
+    """Refuse an unknown HIT; the text is recorded, with its small letters."""
+    return request_error("HITDoesNotExist", f"Hit {hit_id} does not exist.")
+
+
+def hit_type_does_not_exist(hit_type_id: str) -> Refusal:
+    """Refuse an unknown HIT type; the text follows that of an unknown HIT."""
+    return request_error("HITTypeDoesNotExist", f"HIT type {hit_type_id} does not exist.")
+
+
+def assignment_does_not_exist(assignment_id: str) -> Refusal:
+    """Refuse an unknown assignment; the text is recorded."""
+    return request_error("AssignmentDoesNotExist", f"Assignment {assignment_id} does not exist.")
+
+
+def invalid_assignment_state(*allowed: str) -> Refusal:
+    """Refuse what the assignment's state does not allow; the text is recorded."""
+    return request_error(
+        "InvalidAssignmentState",
+        f"This operation can be called with a status of: {','.join(allowed)}",
+    )
+
+
+def invalid_hit_state(status: str, *allowed: str) -> Refusal:
+    """Refuse what the HIT's state does not allow; recorded, with its two blanks."""
+    return request_error(
+        "InvalidHITState",
+        f"This HIT is currently in the state '{status}'.  "
+        f"This operation can be called with a status of: {', '.join(allowed)}",
+    )
+
+
+def hit_already_exists(hit_id: str) -> Refusal:
+    """Refuse a token that made a HIT within 24 hours; the HIT's id is in the text."""
+    return request_error("HitAlreadyExists", f'The HIT with ID "{hit_id}" already exists.')
+
+
+def duplicate_call(request_id: str) -> Refusal:
+    """Refuse a token that was used within 24 hours.
+
+    The text is unconfirmed; that it holds the id of the first request is documented, and
+    one client looks for the word "idempotency".
+    """
+    return request_error(
+        "DuplicateCall",
+        "The idempotency token of this request was used before, by the request with the ID "
+        f'"{request_id}".',
+    )
+
+
+def insufficient_funds() -> Refusal:
+    """Refuse what the account can't pay for; the text is recorded."""
+    return request_error(
+        "InsufficientFunds",
+        "This Requester has insufficient funds in their account to complete this transaction. "
+        "Please visit https://requester.mturk.com/prepayments/new to purchase Prepaid HITs.",
+    )
+
+
+def invalid_maximum_assignments_increase() -> Refusal:
+    """Refuse to take a HIT from fewer than ten assignments to ten or more."""
+    return request_error(
+        "InvalidMaximumAssignmentsIncrease",
+        "HITs created with fewer than 10 assignments cannot be extended to have 10 or more "
+        "assignments.",
+    )
+
+
+def xml_error(details: str) -> Refusal:
+    """Refuse XML that can't be parsed or breaks its schema; the text is recorded."""
+    return Refusal(
+        "ParameterValidationError",
+        "There was an error parsing the XML question or answer data in your request. Please "
+        "make sure the data is well-formed and validates against the appropriate schema. "
+        f"Details: {details}",
+        _PREFIX + "XMLParseError",
+    )
+
+
+def invalid_value(parameter: str, value: object) -> Refusal:
+    """Refuse a parameter's value; the text is recorded."""
+    return Refusal(
+        "ParameterValidationError",
+        f'The value "{value}" is not valid for the parameter {parameter}.',
+        _PREFIX + "InvalidParameterValue",
+    )
+
+
+def too_short(parameter: str, minimum: int) -> Refusal:
+    """Refuse a text that is too short; recorded, with its two blanks."""
+    return Refusal(
+        "ParameterValidationError",
+        f"Your request parameter {parameter}  has a minimum length of {minimum}.",
+        _PREFIX + "MinimumLengthNotMet",
+    )
+
+
+def too_long(parameter: str, maximum: int) -> Refusal:
+    """Refuse a text that is too long; worded after the recorded text for too short."""
+    return Refusal(
+        "ParameterValidationError",
+        f"Your request parameter {parameter}  has a maximum length of {maximum}.",
+        _PREFIX + "MaximumLengthExceeded",
+    )
+
+
+def missing_parameters(names: str) -> Refusal:
+    """Refuse a request that lacks something the model does not require."""
+    return Refusal(
+        "ParameterValidationError",
+        f"Your request is missing required parameters. Required parameters include {names}.",
+        _PREFIX + "MissingParameters",
+    )
+
+
+def invalid_combination(*parameters: str) -> Refusal:
+    """Refuse parameters that exclude one another; the text is recorded."""
+    return Refusal(
+        "InvalidParameterCombinationError",
+        "The combination of parameters supplied to the request is invalid: "
+        f"{', '.join(parameters)}.",
+    )
+
+
+def validation(failures: Iterable[str]) -> Refusal:
+    """Refuse what breaks the model itself, in the front end's recorded wording."""
+    found = list(failures)
+    plural = "" if len(found) == 1 else "s"
+    return Refusal(
+        "ValidationException",
+        f"{len(found)} validation error{plural} detected: {'; '.join(found)}",
+    )
+
+
+def not_here_yet(what: str) -> Refusal:
+    """Refuse what MTurk has and this server lacks; the code is our own, to be plain."""
+    return Refusal("RequestError", f"This server does not have {what} yet.", "turkbatch.Missing")
+
+
+def unknown_operation(target: str) -> Refusal:
+    """Refuse a target that is no operation of the API."""
+    return Refusal("UnknownOperationException", f'There is no operation "{target}".')
+
+
+def not_json(reason: str) -> Refusal:
+    """Refuse a body that is no JSON object, as AWS's JSON front ends do."""
+    return Refusal("SerializationException", reason)
+
+
+def too_large(limit_bytes: int) -> Refusal:
+    """Refuse a body beyond any that a valid request can have."""
+    return Refusal(
+        "RequestEntityTooLargeException",
+        f"The request is larger than {limit_bytes} bytes.",
+        status=413,
+    )
+
+
+def throttled() -> Refusal:
+    """Refuse because too many requests came; what clients met in big batches."""
+    return Refusal("ThrottlingException", "Rate exceeded")
+
+
+def service_fault() -> Refusal:
+    """Fail as the service does in trouble of its own: worth another try."""
+    return Refusal(
+        "ServiceFault",
+        "Amazon Mechanical Turk is temporarily unable to process your request. Try your call "
+        "again.",
+        "AWS.ServiceUnavailable",
+        500,
+    )
