@@ -1,0 +1,152 @@
+"""The account: what is available, held, paid out and gone in fees.
+
+Whole cents, written down move by move; ``available + held + paid + fees = deposited`` after
+each. An account begins with 10,000.00 dollars as in MTurk's sandbox, but unlike there the
+money is really spent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy
+
+from turkbatch.server import lifecycle, refusals, schema
+
+OPENING_CENTS: Final = 1_000_000
+REQUESTER: Final = "default"
+"""The one requester there is until access keys tell several apart."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """What an account holds, in cents."""
+
+    requester: str
+    available_cents: int
+    held_cents: int
+    paid_cents: int
+    fees_cents: int
+    deposited_cents: int
+
+
+def read(connection: sqlalchemy.Connection, requester: str) -> Account:
+    """Read an account.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    requester : str
+        Whose.
+
+    Returns
+    -------
+    Account
+        An opening one, if nothing has moved yet.
+    """
+    table = schema.accounts
+    row = connection.execute(table.select().where(table.c.requester == requester)).one_or_none()
+    if row is None:
+        return Account(requester, OPENING_CENTS, 0, 0, 0, OPENING_CENTS)
+    return Account(*row)
+
+
+def post(
+    connection: sqlalchemy.Connection, requester: str, moves: Sequence[lifecycle.Move]
+) -> None:
+    """Write down moves of money and change the account by them.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a writing transaction.
+    requester : str
+        Whose account.
+    moves : sequence of lifecycle.Move
+        In the order in which they happened.
+
+    Raises
+    ------
+    Refusal
+        InsufficientFunds, if less than nothing would be available.
+    """
+    moves = [move for move in moves if _moves_money(move)]
+    if not moves:
+        return
+    account = read(connection, requester)
+    after = dataclasses.replace(
+        account,
+        available_cents=account.available_cents + sum(m.available_cents for m in moves),
+        held_cents=account.held_cents + sum(m.held_cents for m in moves),
+        paid_cents=account.paid_cents + sum(m.paid_cents for m in moves),
+        fees_cents=account.fees_cents + sum(m.fees_cents for m in moves),
+    )
+    if after.available_cents < 0:
+        raise refusals.insufficient_funds()
+    _write(connection, after)
+    connection.execute(
+        schema.ledger.insert(), [{"requester": requester} | vars(move) for move in moves]
+    )
+
+
+def set_available(
+    connection: sqlalchemy.Connection, requester: str, cents: int, *, at: int
+) -> None:
+    """Deposit or withdraw so much that this is available.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a writing transaction.
+    requester : str
+        Whose account.
+    cents : int
+        What is to be available, 0 or more.
+    at : int
+        Seconds since 1970, for the ledger.
+
+    Raises
+    ------
+    ValueError
+        If it is negative.
+    """
+    if cents < 0:
+        raise ValueError("a balance cannot be negative")
+    account = read(connection, requester)
+    difference = cents - account.available_cents
+    _write(
+        connection,
+        dataclasses.replace(
+            account,
+            available_cents=cents,
+            deposited_cents=account.deposited_cents + difference,
+        ),
+    )
+    connection.execute(
+        schema.ledger.insert().values(
+            requester=requester,
+            at=at,
+            kind="deposit",
+            available_cents=difference,
+            held_cents=0,
+            paid_cents=0,
+            fees_cents=0,
+        )
+    )
+
+
+def _moves_money(move: lifecycle.Move) -> bool:
+    return bool(move.available_cents or move.held_cents or move.paid_cents or move.fees_cents)
+
+
+def _write(connection: sqlalchemy.Connection, account: Account) -> None:
+    table = schema.accounts
+    values = dataclasses.asdict(account)
+    changed = connection.execute(
+        table.update().where(table.c.requester == account.requester).values(**values)
+    )
+    if not changed.rowcount:
+        connection.execute(table.insert().values(**values))
