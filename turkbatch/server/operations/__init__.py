@@ -1,0 +1,53 @@
+"""The API's operations: a module for each resource, a function for each operation.
+
+:data:`TABLE` is all there is; an operation that is not in it is answered by a plain refusal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+from turkbatch.server.operations import account, assignments, hit_types, hits
+from turkbatch.server.operations.call import Call, Fees
+
+__all__ = ["TABLE", "Call", "Fees", "Operation"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """How an operation is carried out.
+
+    Parameters
+    ----------
+    carry_out : callable
+        Takes a Call, gives the members of the output.
+    writes : bool
+        Whether it changes anything, and needs the database for itself.
+    """
+
+    carry_out: Callable[[Call], dict[str, object]]
+    writes: bool
+
+
+TABLE: Final = {
+    "ApproveAssignment": Operation(assignments.approve_assignment, writes=True),
+    "CreateAdditionalAssignmentsForHIT": Operation(
+        hits.create_additional_assignments_for_hit, writes=True
+    ),
+    "CreateHIT": Operation(hits.create_hit, writes=True),
+    "CreateHITType": Operation(hit_types.create_hit_type, writes=True),
+    "CreateHITWithHITType": Operation(hits.create_hit_with_hit_type, writes=True),
+    "DeleteHIT": Operation(hits.delete_hit, writes=True),
+    "GetAccountBalance": Operation(account.get_account_balance, writes=False),
+    "GetAssignment": Operation(assignments.get_assignment, writes=False),
+    "GetHIT": Operation(hits.get_hit, writes=False),
+    "ListAssignmentsForHIT": Operation(assignments.list_assignments_for_hit, writes=False),
+    "ListHITs": Operation(hits.list_hits, writes=False),
+    "ListReviewableHITs": Operation(hits.list_reviewable_hits, writes=False),
+    "RejectAssignment": Operation(assignments.reject_assignment, writes=True),
+    "UpdateExpirationForHIT": Operation(hits.update_expiration_for_hit, writes=True),
+    "UpdateHITReviewStatus": Operation(hits.update_hit_review_status, writes=True),
+}
+"""By the operation's name in the API."""

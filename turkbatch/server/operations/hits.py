@@ -1,0 +1,531 @@
+"""HITs: creating, listing, expiring, extending, marking and deleting them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import select
+
+from turkbatch.server import (
+    bounds,
+    ids,
+    lifecycle,
+    paging,
+    protocol,
+    questions,
+    refusals,
+    schema,
+    sweep,
+)
+from turkbatch.server.operations import hit_types
+from turkbatch.server.operations.call import Call
+
+TOKEN_SECONDS: Final = 24 * 3_600
+"""How long a UniqueRequestToken is remembered (API model, CreateHIT)."""
+_ALIVE: Final = ("Assignable", "Unassignable", "Reviewable", "Reviewing")
+
+_LISTED = (
+    select(
+        schema.hits,
+        schema.hit_types.c.hit_group_id,
+        schema.hit_types.c.title,
+        schema.hit_types.c.description,
+        schema.hit_types.c.keywords,
+        schema.hit_types.c.assignment_duration_seconds,
+        schema.hit_types.c.auto_approval_delay_seconds,
+        schema.hit_types.c.requirements,
+        schema.questions.c.question,
+    )
+    .join(schema.hit_types, schema.hit_types.c.hit_type_id == schema.hits.c.hit_type_id)
+    .join(schema.questions, schema.questions.c.hit_id == schema.hits.c.hit_id)
+)
+
+
+def create_hit(call: Call) -> dict[str, object]:
+    """Create a HIT with properties of its own.
+
+    Parameters
+    ----------
+    call : Call
+        CreateHIT.
+
+    Returns
+    -------
+    dict
+        HIT.
+
+    Raises
+    ------
+    Refusal
+        HitAlreadyExists for a token used within 24 hours; InsufficientFunds unless reward
+        and fee of every assignment are available; ParameterValidationError for values out
+        of bounds and question XML that is wrong.
+
+    Notes
+    -----
+    A HIT type with equal properties is re-used, as the developer guide says.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateHITOperation.html
+    """
+    _refuse_duplicate(call)
+    return _create(call, hit_types.register(call))
+
+
+def create_hit_with_hit_type(call: Call) -> dict[str, object]:
+    """Create a HIT of a registered type.
+
+    Parameters
+    ----------
+    call : Call
+        CreateHITWithHITType.
+
+    Returns
+    -------
+    dict
+        HIT.
+
+    Raises
+    ------
+    Refusal
+        As :func:`create_hit`, and HITTypeDoesNotExist.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateHITWithHITTypeOperation.html
+    """
+    _refuse_duplicate(call)
+    return _create(call, hit_types.find(call, call.parameters["HITTypeId"]))
+
+
+def get_hit(call: Call) -> dict[str, object]:
+    """Show a HIT.
+
+    Parameters
+    ----------
+    call : Call
+        GetHIT.
+
+    Returns
+    -------
+    dict
+        HIT.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist.
+
+    Notes
+    -----
+    A deleted HIT is shown as Disposed: clients (Mephisto, Dallinger) rely on it, though the
+    developer guide says that it can't be retrieved.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_GetHITOperation.html
+    """
+    find(call, call.parameters["HITId"])
+    return {"HIT": show(call, call.parameters["HITId"])}
+
+
+def list_hits(call: Call) -> dict[str, object]:
+    """List the requester's HITs of any status but Disposed, newest first.
+
+    Parameters
+    ----------
+    call : Call
+        ListHITs.
+
+    Returns
+    -------
+    dict
+        NumResults, HITs, and NextToken with every page that is not empty.
+
+    Raises
+    ------
+    Refusal
+        ParameterValidationError for a token of another listing.
+
+    Notes
+    -----
+    The order was seen in recorded replies. HITs appear late if the fault plan says so.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListHITsOperation.html
+    """
+    return _listing(call, schema.hits.c.deleted_at.is_(None))
+
+
+def list_reviewable_hits(call: Call) -> dict[str, object]:
+    """List the requester's HITs that are Reviewable or Reviewing, newest first.
+
+    Parameters
+    ----------
+    call : Call
+        ListReviewableHITs.
+
+    Returns
+    -------
+    dict
+        As of :func:`list_hits`.
+
+    Raises
+    ------
+    Refusal
+        ParameterValidationError for a token of another listing; HITTypeDoesNotExist.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListReviewableHITsOperation.html
+    """
+    conditions = [schema.hits.c.status == call.parameters.get("Status", "Reviewable")]
+    if "HITTypeId" in call.parameters:
+        hit_types.find(call, call.parameters["HITTypeId"])
+        conditions.append(schema.hits.c.hit_type_id == call.parameters["HITTypeId"])
+    return _listing(call, *conditions)
+
+
+def update_expiration_for_hit(call: Call) -> dict[str, object]:
+    """Let a HIT expire at another moment; one that has passed expires it now.
+
+    Parameters
+    ----------
+    call : Call
+        UpdateExpirationForHIT.
+
+    Returns
+    -------
+    dict
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist; InvalidHITState for a deleted HIT; ParameterValidationError for a
+        time more than a year ahead; InsufficientFunds if unused assignments come to life
+        again and can't be paid.
+
+    Notes
+    -----
+    The API page allows no shortening other than to now, the developer guide does; here any
+    time is taken. A moment in the past is stored as now, since no HIT has expired before it
+    was told so.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_UpdateExpirationForHITOperation.html
+    """
+    hit = _alive(call)
+    wanted = call.parameters["ExpireAt"]
+    if wanted > call.now + bounds.YEAR_SECONDS:
+        raise refusals.invalid_value("ExpireAt", wanted)
+    if wanted <= call.now and hit.expires_at <= call.now:
+        return {}  # it is expired; its expiration stays what it was
+    expires_at = max(wanted, call.now)
+    sweep.save(call.connection, [lifecycle.change(hit, call.now, "expire", expires_at=expires_at)])
+    return {}
+
+
+def create_additional_assignments_for_hit(call: Call) -> dict[str, object]:
+    """Ask for more assignments of a HIT.
+
+    Parameters
+    ----------
+    call : Call
+        CreateAdditionalAssignmentsForHIT.
+
+    Returns
+    -------
+    dict
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist; InvalidHITState for a deleted HIT; DuplicateCall for a token used
+        within 24 hours, naming the first request; InvalidMaximumAssignmentsIncrease from
+        fewer than ten to ten or more; InsufficientFunds.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateAdditionalAssignmentsForHITOperation.html
+    """
+    bounds.check(call.parameters)
+    first = _first_use(call)
+    if first is not None:
+        raise refusals.duplicate_call(first.request_id)
+    hit = _alive(call)
+    total = hit.max_assignments + call.parameters["NumberOfAdditionalAssignments"]
+    if hit.max_assignments < lifecycle.MANY_ASSIGNMENTS <= total:
+        raise refusals.invalid_maximum_assignments_increase()
+    bounds.check({"MaxAssignments": total})
+    sweep.save(call.connection, [lifecycle.change(hit, call.now, "extend", max_assignments=total)])
+    _remember(call, hit.hit_id)
+    return {}
+
+
+def update_hit_review_status(call: Call) -> dict[str, object]:
+    """Mark a Reviewable HIT as Reviewing, or take the mark back.
+
+    Parameters
+    ----------
+    call : Call
+        UpdateHITReviewStatus.
+
+    Returns
+    -------
+    dict
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist; InvalidHITState unless it is Reviewable (with Revert: Reviewing).
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_UpdateHITReviewStatusOperation.html
+    """
+    hit = find(call, call.parameters["HITId"])
+    revert = call.parameters.get("Revert", False)
+    needed = "Reviewing" if revert else "Reviewable"
+    if hit.status != needed:
+        raise refusals.invalid_hit_state(hit.status, needed)
+    step = lifecycle.change(hit, call.now, "mark", reviewing=int(not revert))
+    sweep.save(call.connection, [step])
+    return {}
+
+
+def delete_hit(call: Call) -> dict[str, object]:
+    """Delete a HIT whose work has all been reviewed.
+
+    Parameters
+    ----------
+    call : Call
+        DeleteHIT.
+
+    Returns
+    -------
+    dict
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist; InvalidHITState unless it is Reviewable or Reviewing and every
+        submitted assignment is approved or rejected. The text names the state even where
+        the assignments are the trouble, as the service's does.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_DeleteHITOperation.html
+    """
+    hit = find(call, call.parameters["HITId"])
+    if hit.status not in ("Reviewable", "Reviewing") or hit.submitted:
+        raise refusals.invalid_hit_state(hit.status, "Reviewing", "Reviewable")
+    sweep.save(call.connection, [lifecycle.dispose(hit, call.now)])
+    return {}
+
+
+def find(call: Call, hit_id: str) -> lifecycle.Hit:
+    """Look up a HIT of the requester's, deleted or not.
+
+    Parameters
+    ----------
+    call : Call
+        Any operation.
+    hit_id : str
+        Its id.
+
+    Returns
+    -------
+    lifecycle.Hit
+        As stored.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist, also for another requester's.
+    """
+    hit = sweep.find_hit(call.connection, hit_id)
+    if hit is None or hit.requester != call.requester:
+        raise refusals.hit_does_not_exist(hit_id)
+    return hit
+
+
+def show(call: Call, hit_id: str) -> dict[str, object]:
+    """Write a HIT as replies have it.
+
+    Parameters
+    ----------
+    call : Call
+        Any operation.
+    hit_id : str
+        Of a HIT that exists.
+
+    Returns
+    -------
+    dict
+        The structure HIT of the API.
+    """
+    return _hit(call.connection.execute(_LISTED.where(schema.hits.c.hit_id == hit_id)).one())
+
+
+def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
+    parameters = call.parameters
+    bounds.check(parameters)
+    question = _question(parameters)
+    count = parameters.get("MaxAssignments", 1)
+    fee = 0
+    if call.fees == "mturk":
+        masters = hit_types.needs_masters(hit_type)
+        fee = lifecycle.fee_cents(hit_type.reward_cents, count, masters=masters)
+    hit = lifecycle.Hit(
+        sequence=0,
+        hit_id=ids.new_entity_id(),
+        requester=call.requester,
+        hit_type_id=hit_type.hit_type_id,
+        annotation=parameters.get("RequesterAnnotation"),
+        created_at=call.now,
+        expires_at=call.now + parameters["LifetimeInSeconds"],
+        max_assignments=0,
+        reward_cents=hit_type.reward_cents,
+        fee_cents=fee,
+    )
+    # It begins without assignments and is then given them: the same move of money as when
+    # it is extended later.
+    sweep.add(
+        call.connection,
+        lifecycle.change(hit, call.now, "create", max_assignments=count),
+        question,
+    )
+    _remember(call, hit.hit_id)
+    return {"HIT": show(call, hit.hit_id)}
+
+
+def _question(parameters: protocol.Parameters) -> str:
+    for policy in ("AssignmentReviewPolicy", "HITReviewPolicy"):
+        if policy in parameters:
+            raise refusals.not_here_yet(f"review policies ({policy})")
+    layout = [name for name in ("HITLayoutId", "HITLayoutParameters") if name in parameters]
+    if "Question" in parameters and layout:
+        raise refusals.invalid_combination("Question", *layout)
+    if layout:
+        raise refusals.not_here_yet(f"layouts ({layout[0]}); send the page as an HTMLQuestion")
+    if "Question" not in parameters:
+        raise refusals.missing_parameters("Question or HITLayoutId")
+    question: str = parameters["Question"]
+    questions.parse(question)
+    return question
+
+
+def _alive(call: Call) -> lifecycle.Hit:
+    hit = find(call, call.parameters["HITId"])
+    if hit.deleted_at is not None:
+        raise refusals.invalid_hit_state(hit.status, *_ALIVE)
+    return hit
+
+
+def _listing(call: Call, *conditions: sqlalchemy.ColumnElement[bool]) -> dict[str, object]:
+    page = paging.asked(call.operation, call.parameters)
+    hits = schema.hits
+    query = _LISTED.where(hits.c.requester == call.requester, *conditions)
+    if call.listing_lag_seconds:
+        query = query.where(hits.c.created_at <= call.now - call.listing_lag_seconds)
+    if page.after is not None:
+        query = query.where(hits.c.sequence < page.after[0])
+    query = query.order_by(hits.c.sequence.desc()).limit(page.size)
+    rows = call.connection.execute(query).all()
+    return {
+        "NumResults": len(rows),
+        "NextToken": page.token(rows[-1].sequence) if rows else None,
+        "HITs": _hits(rows),
+    }
+
+
+def _hits(rows: Sequence[sqlalchemy.Row[Any]]) -> list[dict[str, object]]:
+    return [_hit(row) for row in rows]
+
+
+def _hit(row: sqlalchemy.Row[Any]) -> dict[str, object]:
+    completed = row.approved + row.rejected
+    return {
+        "HITId": row.hit_id,
+        "HITTypeId": row.hit_type_id,
+        "HITGroupId": row.hit_group_id,
+        "CreationTime": protocol.time(row.created_at),
+        "Title": row.title,
+        "Description": row.description,
+        "Question": row.question,
+        "Keywords": row.keywords,
+        "HITStatus": row.status,
+        "MaxAssignments": row.max_assignments,
+        "Reward": dollars(row.reward_cents),
+        "AutoApprovalDelayInSeconds": row.auto_approval_delay_seconds,
+        "Expiration": protocol.time(row.expires_at),
+        "AssignmentDurationInSeconds": row.assignment_duration_seconds,
+        "RequesterAnnotation": row.annotation,
+        "QualificationRequirements": json.loads(row.requirements),
+        # The API has other values, and no operation that sets them.
+        "HITReviewStatus": "NotReviewed",
+        "NumberOfAssignmentsPending": row.pending,
+        "NumberOfAssignmentsAvailable": (
+            row.max_assignments - row.pending - row.submitted - completed
+        ),
+        "NumberOfAssignmentsCompleted": completed,
+    }
+
+
+def dollars(cents: int) -> str:
+    """Write an amount as replies have it.
+
+    Parameters
+    ----------
+    cents : int
+        Not negative.
+
+    Returns
+    -------
+    str
+        US dollars with two decimals.
+    """
+    return f"{cents // 100}.{cents % 100:02}"
+
+
+def _refuse_duplicate(call: Call) -> None:
+    first = _first_use(call)
+    if first is not None:
+        raise refusals.hit_already_exists(first.hit_id)
+
+
+def _first_use(call: Call) -> sqlalchemy.Row[Any] | None:
+    token = call.parameters.get("UniqueRequestToken")
+    if token is None:
+        return None
+    table = schema.request_tokens
+    return call.connection.execute(
+        table.select().where(*_token_key(call, token), table.c.used_at > call.now - TOKEN_SECONDS)
+    ).one_or_none()
+
+
+def _remember(call: Call, hit_id: str) -> None:
+    token = call.parameters.get("UniqueRequestToken")
+    if token is None:
+        return
+    table = schema.request_tokens
+    # One older than 24 hours makes room.
+    call.connection.execute(table.delete().where(*_token_key(call, token)))
+    call.connection.execute(
+        table.insert().values(
+            requester=call.requester,
+            operation=call.operation,
+            token=token,
+            used_at=call.now,
+            request_id=call.request_id,
+            hit_id=hit_id,
+        )
+    )
+
+
+def _token_key(call: Call, token: str) -> tuple[sqlalchemy.ColumnElement[bool], ...]:
+    # The scope of a token is not documented: per requester and operation, here.
+    table = schema.request_tokens
+    return (
+        table.c.requester == call.requester,
+        table.c.operation == call.operation,
+        table.c.token == token,
+    )
