@@ -1,0 +1,330 @@
+"""The service over HTTP: the API, a control page, and the core of the workers' pages.
+
+===========================  =======================================================
+``POST /``                   the Requester API
+``GET /turkbatch/info``      version, database, clock
+``/turkbatch/faults``        GET, PUT (``{"plan": "GetHIT:500@1 lag=30"}``), DELETE
+``/turkbatch/calls``         GET: calls of each operation; DELETE: count anew
+``GET /mturk/preview``       ``?hitId=`` or ``?groupId=``: the page before accepting
+``POST /mturk/accept``       hitId, workerId; leads to the task's page
+``GET /dynamic/hit``         an HTMLQuestion's page, as on the service
+``POST /mturk/return``       assignmentId
+``POST /mturk/externalSubmit``  assignmentId and the answers
+===========================  =======================================================
+
+Nothing here knows yet who asks, so it binds loopback addresses alone, and answers only
+requests that name a loopback host: a web page elsewhere can't reach it by a name of its own
+that it points at this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import importlib.metadata
+import signal
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import flask
+import werkzeug
+
+from turkbatch.server import listener, questions, service, store, worker
+
+_MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
+_PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
+# Until task pages have an origin of their own, this gives each of them one that nobody else
+# has, so that their scripts can't use the API.
+_TASK_POLICY: Final = (
+    "sandbox allow-scripts allow-forms allow-modals allow-popups allow-top-navigation"
+    " allow-downloads"
+)
+
+
+class BindError(Exception):
+    """The address can't be listened on."""
+
+
+def create_app(served: service.Service) -> flask.Flask:
+    """Make the WSGI application.
+
+    Parameters
+    ----------
+    served : Service
+        What answers.
+
+    Returns
+    -------
+    flask.Flask
+        For :func:`serve`, or a test client.
+    """
+    app = flask.Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_SUBMISSION_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_SUBMISSION_BYTES
+    app.before_request(_refuse_foreign_host)
+    app.register_error_handler(worker.WorkerError, _refused_page)
+    _add_api(app, served)
+    _add_control(app, served)
+    _add_worker_pages(app, served)
+    return app
+
+
+def serve(
+    served: service.Service,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted (Ctrl-C) or terminated.
+
+    Parameters
+    ----------
+    served : Service
+        What answers.
+    host : str
+        A loopback address.
+    port : int
+        0 for any that is free.
+    on_ready : callable, optional
+        Told the URL once it is being listened on.
+
+    Raises
+    ------
+    BindError
+        If the address is not this machine's own, or taken.
+    """
+    server = _listener(served, host, port)
+    with server, _terminated(server):
+        if on_ready is not None:
+            on_ready(server.url)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever(poll_interval=0.1)
+
+
+@contextlib.contextmanager
+def running(
+    served: service.Service | store.Store, port: int = 0, *, host: str = "127.0.0.1"
+) -> Iterator[str]:
+    """Serve from a thread for as long as the block lasts.
+
+    Parameters
+    ----------
+    served : Service or Store
+        What answers.
+    port : int
+        0 for any that is free.
+    host : str
+        A loopback address.
+
+    Yields
+    ------
+    str
+        The URL, for ``endpoint_url``.
+
+    Raises
+    ------
+    BindError
+        If the address is not this machine's own, or taken.
+    """
+    if isinstance(served, store.Store):
+        served = service.Service(served)
+    server = _listener(served, host, port)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.close()
+
+
+def _listener(served: service.Service, host: str, port: int) -> listener.Listener:
+    if not questions.is_loopback(host):
+        raise BindError(
+            f"{host}: only loopback addresses such as 127.0.0.1 can be bound, since nobody who "
+            "asks is checked yet"
+        )
+    try:
+        return listener.Listener(host, port, create_app(served))
+    except OSError as error:
+        raise BindError(f"{host}:{port} can't be listened on: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _terminated(server: listener.Listener) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        # From another thread: shutdown waits for the loop that this handler interrupts.
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _refuse_foreign_host() -> flask.Response | None:
+    host = flask.request.headers.get("Host", "")
+    with contextlib.suppress(ValueError):
+        name = urllib.parse.urlsplit(f"//{host}").hostname
+        if name and questions.is_loopback(name):
+            return None
+    return flask.Response("This server answers under loopback names alone.\n", 403)
+
+
+def _refused_page(error: Exception) -> tuple[str, int]:
+    return _page("This can't be done", f"<p>{html.escape(str(error))}</p>"), 400
+
+
+def _add_api(app: flask.Flask, served: service.Service) -> None:
+    @app.post("/")
+    def api() -> flask.Response:
+        request = flask.request
+        try:
+            body = request.get_data()
+        except werkzeug.exceptions.RequestEntityTooLarge:
+            body = b" " * (_MAX_SUBMISSION_BYTES + 1)  # refused below in the API's own form
+        try:
+            reply = served.handle(dict(request.headers), body)
+        except service.Lost:
+            return _broken("turkbatch.break")
+        except service.Hang:
+            return _broken("turkbatch.hang")
+        return flask.Response(reply.body, reply.status, dict(reply.headers))
+
+
+def _broken(fault: str) -> flask.Response:
+    act = flask.request.environ.get(fault)
+    if act is not None:
+        act()
+    # For a server that knows nothing of it: as near as a WSGI application comes to silence.
+    return flask.Response(b"", 503)
+
+
+def _add_control(app: flask.Flask, served: service.Service) -> None:
+    @app.get("/turkbatch/info")
+    def info() -> dict[str, object]:
+        return {
+            "version": _version(),
+            "database": served.store.database,
+            "clock": served.clock.now().isoformat(),
+            "clock_offset_seconds": served.clock.offset().total_seconds(),
+        }
+
+    @app.get("/turkbatch/faults")
+    def show_faults() -> dict[str, object]:
+        return {"plan": str(served.faults.plan)}
+
+    @app.put("/turkbatch/faults")
+    def load_faults() -> tuple[dict[str, object], int] | dict[str, object]:
+        sent = flask.request.get_json(force=True, silent=True)
+        plan = sent.get("plan") if isinstance(sent, dict) else None
+        if not isinstance(plan, str):
+            return {"error": 'send {"plan": "OPERATION:KIND@N ..."}'}, 400
+        try:
+            return {"plan": str(served.faults.load(plan))}
+        except ValueError as error:
+            return {"error": str(error)}, 400
+
+    @app.delete("/turkbatch/faults")
+    def clear_faults() -> dict[str, object]:
+        served.faults.clear()
+        return {"plan": ""}
+
+    @app.get("/turkbatch/calls")
+    def show_calls() -> dict[str, int]:
+        return served.faults.calls()
+
+    @app.delete("/turkbatch/calls")
+    def reset_calls() -> dict[str, int]:
+        served.faults.reset_calls()
+        return served.faults.calls()
+
+
+def _add_worker_pages(app: flask.Flask, served: service.Service) -> None:
+    @app.get("/mturk/preview")
+    def preview() -> str:
+        arguments = flask.request.args
+        hit_id = arguments.get("hitId") or worker.any_of_group(served, arguments.get("groupId", ""))
+        return _page(
+            "Preview",
+            f'<iframe src="/dynamic/hit?{html.escape(_query(_PREVIEW, hit_id))}"></iframe>'
+            '<form method="post" action="/mturk/accept">'
+            f'<input type="hidden" name="hitId" value="{html.escape(hit_id)}">'
+            '<label>Worker id <input name="workerId" required></label>'
+            "<button>Accept</button></form>",
+        )
+
+    @app.post("/mturk/accept")
+    def accept() -> werkzeug.Response:
+        form = flask.request.form
+        hit_id, worker_id = form.get("hitId", ""), form.get("workerId", "")
+        assignment_id = worker.accept(served, hit_id, worker_id)
+        question = questions.parse(worker.task(served, assignment_id).question)
+        query = _query(assignment_id, hit_id, worker_id)
+        if question.kind is questions.Kind.EXTERNAL:
+            joint = "&" if urllib.parse.urlsplit(question.content).query else "?"
+            return flask.redirect(f"{question.content}{joint}{query}", 303)
+        return flask.redirect(f"/dynamic/hit?{query}", 303)
+
+    @app.get("/dynamic/hit")
+    def dynamic_hit() -> flask.Response:
+        arguments = flask.request.args
+        text = worker.question(served, arguments.get("hitId", ""))
+        question = questions.parse(text)
+        if question.kind is not questions.Kind.HTML:
+            raise worker.WorkerError("Only an HTMLQuestion has a page here.")
+        page = flask.Response(question.content, content_type="text/html; charset=utf-8")
+        page.headers["Content-Security-Policy"] = _TASK_POLICY
+        return page
+
+    @app.post("/mturk/return")
+    def return_hit() -> str:
+        assignment_id = flask.request.form.get("assignmentId", "")
+        holder = worker.task(served, assignment_id).worker_id
+        worker.return_hit(served, assignment_id, holder)
+        return _page("Returned", "<p>The HIT was returned.</p>")
+
+    @app.post("/mturk/externalSubmit")
+    def external_submit() -> str:
+        # Values in the address count, too: the documentation describes them.
+        request = flask.request
+        fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
+        assignment_id = dict(fields).get("assignmentId", "")
+        if assignment_id in ("", _PREVIEW):
+            raise worker.WorkerError(
+                "There was a problem submitting your results for this HIT. "
+                "It must be accepted first, and its assignmentId be sent along."
+            )
+        holder = worker.task(served, assignment_id).worker_id
+        worker.submit(served, assignment_id, holder, fields)
+        return _page("Submitted", "<p>The HIT was submitted.</p>")
+
+
+def _query(assignment_id: str, hit_id: str, worker_id: str | None = None) -> str:
+    # This order was seen in every saved page; a preview has no workerId.
+    values = {"assignmentId": assignment_id, "hitId": hit_id}
+    if worker_id is not None:
+        values["workerId"] = worker_id
+    return urllib.parse.urlencode(values | {"turkSubmitTo": flask.request.host_url.rstrip("/")})
+
+
+def _page(title: str, body: str) -> str:
+    return f'<!DOCTYPE html><html lang="en"><title>{title}</title><h1>{title}</h1>{body}</html>'
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("turkbatch")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

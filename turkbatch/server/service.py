@@ -1,0 +1,171 @@
+"""The service itself: a request's headers and body in, a reply out; no transport.
+
+:mod:`turkbatch.server.inprocess` puts it inside a boto3 client,
+:mod:`turkbatch.server.app` behind a socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from turkbatch.server import clock, faults, ids, ledger, operations, protocol, refusals, sweep
+from turkbatch.server.store import Store
+
+
+class Lost(Exception):  # noqa: N818, it is asked for
+    """The connection is to break instead of a reply; whether the work is done is not told."""
+
+
+class Hang(Exception):  # noqa: N818, it is asked for
+    """No reply is ever to come."""
+
+
+class Service:
+    """An MTurk on a database. Safe to use from several threads.
+
+    Parameters
+    ----------
+    store : Store
+        Where everything is; other services may use it at the same time.
+    faults : Faults or str or iterable of str, optional
+        What is to go wrong, as in :mod:`turkbatch.server.faults`.
+    fees : {"mturk", "none"}
+        Which fees HITs made from now on cost.
+
+    Attributes
+    ----------
+    store : Store
+        The database.
+    clock : Clock
+        The server's time; can be moved.
+    faults : Faults
+        The plan in force, and the count of calls.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        faults: faults.Faults | str | Iterable[str] | None = None,
+        fees: operations.Fees = "mturk",
+    ) -> None:
+        self.store = store
+        self.clock = clock.Clock(store)
+        self.faults = _faults(faults)
+        self.fees: operations.Fees = fees
+
+    def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:
+        """Answer one request.
+
+        Parameters
+        ----------
+        headers : Mapping
+            Of the request; names in any case.
+        body : bytes
+            Of the request.
+
+        Returns
+        -------
+        Reply
+            A success, or an error in the service's form.
+
+        Raises
+        ------
+        Lost, Hang
+            If the fault plan says so; the transport must act accordingly.
+        """
+        request_id = ids.new_request_id()
+        try:
+            operation = protocol.operation_of(headers)
+        except refusals.Refusal as refusal:
+            return self._failure(refusal, request_id)
+        fault = self.faults.befalls(operation)
+        if self.faults.plan.latency:
+            time.sleep(self.faults.plan.latency)  # asked for by the plan: replies that take long
+        if fault in _BEFORE:
+            raise _BEFORE[fault]
+        reply = self._refused_by_plan(fault, request_id) or self._answer(
+            operation, body, request_id
+        )
+        if fault in _AFTER:
+            raise _AFTER[fault]
+        return reply
+
+    def balance(self) -> ledger.Account:
+        """Read the requester's account.
+
+        Returns
+        -------
+        ledger.Account
+            What is available, held, paid and gone in fees.
+        """
+        with sweep.reading(self.store) as (connection, _):
+            return ledger.read(connection, ledger.REQUESTER)
+
+    def set_balance(self, cents: int) -> None:
+        """Deposit or withdraw so much that this is available.
+
+        Parameters
+        ----------
+        cents : int
+            0 or more.
+
+        Raises
+        ------
+        ValueError
+            If it is negative.
+        """
+        with sweep.writing(self.store) as (connection, now):
+            ledger.set_available(connection, ledger.REQUESTER, cents, at=now)
+
+    def _answer(self, operation: str, body: bytes, request_id: str) -> protocol.Reply:
+        try:
+            output = self._carry_out(protocol.parse_request(operation, body), request_id)
+        except refusals.Refusal as refusal:
+            return self._failure(refusal, request_id)
+        return protocol.success(output, request_id=request_id, now=self._time())
+
+    def _carry_out(self, request: protocol.Request, request_id: str) -> dict[str, object]:
+        operation = operations.TABLE.get(request.operation)
+        if operation is None:
+            raise refusals.not_here_yet(f"the operation {request.operation}")
+        open_database = sweep.writing if operation.writes else sweep.reading
+        with open_database(self.store) as (connection, now):
+            return operation.carry_out(
+                operations.Call(
+                    connection=connection,
+                    now=now,
+                    operation=request.operation,
+                    parameters=request.parameters,
+                    requester=ledger.REQUESTER,
+                    request_id=request_id,
+                    fees=self.fees,
+                    listing_lag_seconds=self.faults.plan.lag,
+                )
+            )
+
+    def _refused_by_plan(self, fault: str | None, request_id: str) -> protocol.Reply | None:
+        if fault == "503":
+            return protocol.Reply(503, {"Content-Length": "0"}, b"")
+        refusal = _REFUSED.get(fault or "")
+        return None if refusal is None else self._failure(refusal, request_id)
+
+    def _failure(self, refusal: refusals.Refusal, request_id: str) -> protocol.Reply:
+        return protocol.failure(refusal, request_id=request_id, now=self._time())
+
+    def _time(self) -> float:
+        return self.clock.now().timestamp()
+
+
+_BEFORE: dict[str | None, type[Exception]] = {"reset-before": Lost, "hang-before": Hang}
+_AFTER: dict[str | None, type[Exception]] = {"reset-after": Lost, "hang-after": Hang}
+_REFUSED = {
+    "throttle": refusals.throttled(),
+    "500": refusals.service_fault(),
+    "funds": refusals.insufficient_funds(),
+}
+
+
+def _faults(given: faults.Faults | str | Iterable[str] | None) -> faults.Faults:
+    return given if isinstance(given, faults.Faults) else faults.Faults(given or ())
