@@ -10,6 +10,7 @@ caller allows it, and HTML forms are autoescaped.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,26 @@ OUTPUT_LIMIT_CHARACTERS = 16 * 1024 * 1024
 
 REPETITION_LIMIT = 1_000_000
 """Longest text or list that ``*`` may make in a template, and largest exponent of ``**``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """Where a template uses a name of the data.
+
+    Parameters
+    ----------
+    file : str
+        The template, or the file that it includes.
+    line : int
+        Line of the first use, counted from 1.
+    guarded : bool
+        Whether the template is ready for its absence: it asks whether the name is defined,
+        or gives it a default.
+    """
+
+    file: str
+    line: int
+    guarded: bool = False
 
 
 class UndefinedNameError(jinja2.UndefinedError):
@@ -261,22 +282,16 @@ class JinjaTemplate:
         text = _rendered(self._lenient.get_template(self.name), row)
         return text, tuple(dict.fromkeys(self._noted))
 
-    def names(self) -> dict[str, tuple[str, int]]:
-        """Find the names that this template and what it includes take from a row.
-
-        Returns
-        -------
-        dict of str to (str, int)
-            For each name the file and line where it is first used.
-        """
-        found: dict[str, tuple[str, int]] = {}
+    def names(self) -> dict[str, Use]:
+        """Find the names that this template and what it includes take from a row."""
+        found: dict[str, Use] = {}
         self._collect_names(self.name, found, set(), frozenset(self._strict.globals))
         return found
 
     def _collect_names(
         self,
         name: str,
-        found: dict[str, tuple[str, int]],
+        found: dict[str, Use],
         seen: set[str],
         given: frozenset[str],
     ) -> None:
@@ -287,8 +302,10 @@ class JinjaTemplate:
         if source is None:
             return
         tree = self._strict.parse(source, name, name)
+        guarded = _guarded(tree)
         for undeclared in sorted(jinja2.meta.find_undeclared_variables(tree) - given):
-            found.setdefault(undeclared, (name, _first_line(tree, undeclared)))
+            use = Use(name, _first_line(tree, undeclared), undeclared in guarded)
+            found.setdefault(undeclared, use)
         # An included file sees what the including one has set.
         assigned = {node.name for node in tree.find_all(jinja2.nodes.Name) if node.ctx != "load"}
         for referenced in _referenced_with_context(tree):
@@ -345,6 +362,14 @@ def _detached(row: Mapping[str, object]) -> dict[str, object]:
 def _first_line(tree: jinja2.nodes.Template, name: str) -> int:
     lines = (node.lineno for node in tree.find_all(jinja2.nodes.Name) if node.name == name)
     return min(lines, default=1)
+
+
+def _guarded(tree: jinja2.nodes.Template) -> frozenset[str]:
+    """Find the names that are tested for being defined, or given a default."""
+    asking = {"defined", "undefined", "default", "d"}
+    nodes = tree.find_all((jinja2.nodes.Test, jinja2.nodes.Filter))
+    subjects = (node.node for node in nodes if node.name in asking)
+    return frozenset(node.name for node in subjects if isinstance(node, jinja2.nodes.Name))
 
 
 def _referenced_with_context(tree: jinja2.nodes.Template) -> list[str]:

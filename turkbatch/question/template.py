@@ -21,7 +21,7 @@ from typing import Protocol
 import jinja2
 
 from turkbatch import errors
-from turkbatch.question import check, placeholders, wrap
+from turkbatch.question import check, complete, placeholders, wrap
 from turkbatch.question import jinja as sandbox
 
 QUESTION_FILES = ("question.xml.j2", "question.html.j2", "question.html")
@@ -71,8 +71,11 @@ class Template(Protocol):
     def notes(self) -> tuple[errors.Finding, ...]:
         """What was added to the layout, and other things worth knowing."""
 
-    def names(self) -> dict[str, tuple[str, int]]:
-        """Find the names that are taken from a row, each with file and line of its first use."""
+    def names(self) -> dict[str, sandbox.Use]:
+        """Find the names that are taken from a row, each with the place of its first use."""
+
+    def unfilled(self, columns: Sequence[str]) -> list[errors.Finding]:
+        """Warn of each name that the template uses, or seems to, and no column fills."""
 
     def render(
         self, row: Mapping[str, object], *, where: str, allow_undefined: bool = False
@@ -279,11 +282,26 @@ class _Jinja:
         self._directory = definition_dir
         self._template = sandbox.JinjaTemplate(definition_dir, name, autoescape=self._is_page)
 
-    def names(self) -> dict[str, tuple[str, int]]:
+    def names(self) -> dict[str, sandbox.Use]:
         return {
-            name: (str(self._directory / file), line)
-            for name, (file, line) in self._template.names().items()
+            name: dataclasses.replace(use, file=str(self._directory / use.file))
+            for name, use in self._template.names().items()
         }
+
+    def unfilled(self, columns: Sequence[str]) -> list[errors.Finding]:
+        return [
+            errors.Finding(
+                rule="unfilled-name",
+                file=use.file,
+                line=use.line,
+                found=f'no field of the data is called "{name}"',
+                why="a row that lacks a name which its template uses is refused",
+                fix=placeholders.did_you_mean(name, columns) or "add the field to the data",
+                severity="warning",
+            )
+            for name, use in self.names().items()
+            if name not in columns and not use.guarded
+        ]
 
     def render(
         self, row: Mapping[str, object], *, where: str, allow_undefined: bool = False
@@ -333,8 +351,7 @@ class _Jinja:
         places = self._template.names()
         for name in self._all_undefined(row.values):
             if name != error.name and name in places:
-                file, line = places[name]
-                yield row.missing(name, f"{file}:{line}")
+                yield row.missing(name, f"{places[name].file}:{places[name].line}")
 
     def _all_undefined(self, row: Mapping[str, object]) -> tuple[str, ...]:
         try:
@@ -354,14 +371,17 @@ class _Layout:
         self.file = file
         self.text = text
         self.columns = columns
-        self.notes: tuple[errors.Finding, ...] = ()
+        completed, self.notes = complete.complete(text, file=file)
         self._name = Path(file).name
-        self._layout = placeholders.Layout(text, columns)
+        self._layout = placeholders.Layout(completed, columns)
         # Checked once here, so that of each row only the values are left to check.
         self._has_invalid = wrap.invalid_character(text) is not None
 
-    def names(self) -> dict[str, tuple[str, int]]:
-        return {name: (self.file, line) for name, line in self._lines.items()}
+    def names(self) -> dict[str, sandbox.Use]:
+        return {name: sandbox.Use(self.file, line) for name, line in self._lines.items()}
+
+    def unfilled(self, columns: Sequence[str]) -> list[errors.Finding]:
+        return placeholders.findings(self.text, columns, file=self.file)
 
     @functools.cached_property
     def _lines(self) -> dict[str, int]:
