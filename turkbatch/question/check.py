@@ -125,9 +125,13 @@ def question(
     kind = _kind(root)
     if kind is None:
         return Checked(None, None, (_unknown_root(root, place), *oversize))
-    faults = [*_doctype(root, place), *_structure(root, place)]
-    if not faults:
-        faults = [*_beyond_schema(kind, root, place)]
+    # One after the other: a schema can't be asked about entities, nor the rest about a
+    # document that does not follow it.
+    faults = (
+        [*_doctype(root, place)]
+        or [*_structure(root, place)]
+        or [*_beyond_schema(kind, root, place)]
+    )
     html = root.findtext("{*}HTMLContent") if kind == "HTMLQuestion" else None
     return Checked(kind, html, (*faults, *oversize))
 

@@ -303,9 +303,11 @@ class JinjaTemplate:
             return
         tree = self._strict.parse(source, name, name)
         guarded = _guarded(tree)
-        for undeclared in sorted(jinja2.meta.find_undeclared_variables(tree) - given):
-            use = Use(name, _first_line(tree, undeclared), undeclared in guarded)
-            found.setdefault(undeclared, use)
+        undeclared = jinja2.meta.find_undeclared_variables(tree) - given
+        for node in tree.find_all(jinja2.nodes.Name):
+            if node.name in undeclared:
+                use = Use(name, node.lineno, node.name in guarded)
+                found.setdefault(node.name, use)
         # An included file sees what the including one has set.
         assigned = {node.name for node in tree.find_all(jinja2.nodes.Name) if node.ctx != "load"}
         for referenced in _referenced_with_context(tree):
@@ -357,11 +359,6 @@ def _detached(row: Mapping[str, object]) -> dict[str, object]:
         name: copy.deepcopy(value) if isinstance(value, (list, dict)) else value
         for name, value in row.items()
     }
-
-
-def _first_line(tree: jinja2.nodes.Template, name: str) -> int:
-    lines = (node.lineno for node in tree.find_all(jinja2.nodes.Name) if node.name == name)
-    return min(lines, default=1)
 
 
 def _guarded(tree: jinja2.nodes.Template) -> frozenset[str]:
