@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from turkbatch import errors
 from turkbatch.mturk import client as clients
 from turkbatch.mturk import environments
 
@@ -52,9 +53,12 @@ def open_service(database: str) -> service.Service:
     # Late, because most commands never need the server, and SQLAlchemy is slow to load.
     from turkbatch.server import service, store
 
-    if "://" not in database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
-    return service.Service(store.Store.open(database))
+    try:
+        if "://" not in database:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+        return service.Service(store.Store.open(database))
+    except (store.StoreError, OSError) as error:
+        raise errors.ServiceError(f"the server's database can't be opened: {error}") from error
 
 
 def client_for(environment: environments.Environment, *, profile: str | None = None) -> MTurkClient:

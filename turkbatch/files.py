@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from turkbatch import errors
 
@@ -33,7 +33,7 @@ def sync_directory(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, newline: str | None = "") -> Iterator[IO[str]]:
+def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
     """Write a file so that readers see the old or the new one, never half of it.
 
     Parameters

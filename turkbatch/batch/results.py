@@ -22,14 +22,18 @@ OPEN = frozenset({"Assignable", "Unassignable"})
 REVIEWED = frozenset({"Approved", "Rejected"})
 
 
-def as_json(value: Any) -> Any:  # noqa: ANN401 - any value of a boto3 reply
-    """Turn a part of a boto3 reply into JSON, times into ISO 8601 in UTC."""
+def as_json(value: Json) -> dict[str, Any]:
+    """Turn a boto3 structure into a JSON object, times into ISO 8601 in UTC."""
+    return {key: _as_json(item) for key, item in value.items()}
+
+
+def _as_json(value: Any) -> Any:  # noqa: ANN401 - any member of a boto3 structure
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
-        return {key: as_json(item) for key, item in value.items()}
+        return as_json(value)
     if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
+        return [_as_json(item) for item in value]
     return value
 
 

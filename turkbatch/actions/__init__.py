@@ -1,0 +1,79 @@
+"""The verbs of turkbatch, for notebooks and scripts: one plain function each.
+
+A boto3 client goes in (see :func:`turkbatch.client`), with paths or strings; a small
+frozen dataclass comes out. Nothing here prints, asks or exits::
+
+    import turkbatch
+    from turkbatch import actions
+
+    client = turkbatch.client(local=True)
+    batch = actions.create_batch(client, "definition", "data.jsonl", ".")
+    print(actions.status_batch(client, batch.batch_dir).hit_status_counts)
+"""
+
+from __future__ import annotations
+
+from turkbatch.actions.check import Plan, plan_batch
+from turkbatch.actions.create import CreatedBatch, Quote, create_batch, resume_batch
+from turkbatch.actions.delete import DeletedBatch, delete_batch
+from turkbatch.actions.demo import Demo, demo
+from turkbatch.actions.expire import ExpiredBatch, expire_batch
+from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
+from turkbatch.actions.progress import Progress
+from turkbatch.actions.repin import RepinnedBatch, repin_batch
+from turkbatch.actions.review import (
+    ReviewedBatch,
+    Submission,
+    Waiting,
+    review_batch,
+    submissions,
+)
+from turkbatch.actions.save import SavedBatch, save_batch
+from turkbatch.actions.serve import (
+    ServerClock,
+    WorkDone,
+    move_clock,
+    reset_server,
+    run_server,
+    work_batch,
+)
+from turkbatch.actions.status import AssignmentCounts, BatchStatus, status_batch
+from turkbatch.batch.journal import Decision
+
+__all__ = [
+    "AssignmentCounts",
+    "BatchStatus",
+    "CreatedBatch",
+    "Decision",
+    "DeletedBatch",
+    "Demo",
+    "ExpiredBatch",
+    "Extracted",
+    "Plan",
+    "Progress",
+    "Quote",
+    "RepinnedBatch",
+    "ReviewedBatch",
+    "SavedBatch",
+    "ServerClock",
+    "Submission",
+    "Waiting",
+    "WorkDone",
+    "create_batch",
+    "delete_batch",
+    "demo",
+    "expire_batch",
+    "extract_tabular",
+    "extract_xml",
+    "move_clock",
+    "plan_batch",
+    "repin_batch",
+    "reset_server",
+    "resume_batch",
+    "review_batch",
+    "run_server",
+    "save_batch",
+    "status_batch",
+    "submissions",
+    "work_batch",
+]

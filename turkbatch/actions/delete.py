@@ -1,0 +1,198 @@
+"""``delete-batch``: take the batch's HITs off the service, once their results are saved."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turkbatch import errors
+from turkbatch.actions import hits, pinned
+from turkbatch.actions.expire import expire
+from turkbatch.actions.progress import Progress, silent
+from turkbatch.actions.save import save
+from turkbatch.batch import journal, layout, results
+from turkbatch.mturk import calls
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+    from turkbatch.batch.directory import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class DeletedBatch:
+    """What was deleted.
+
+    Parameters
+    ----------
+    batch_dir : Path
+        The batch; the directory itself is never deleted.
+    deleted : int
+        HITs that this run deleted.
+    already : int
+        HITs that were gone before.
+    still_worked_on : int
+        Expired HITs that a worker has accepted and may still submit.
+    """
+
+    batch_dir: Path
+    deleted: int
+    already: int
+    still_worked_on: int
+
+    @property
+    def final(self) -> bool:
+        """Whether no HIT is left."""
+        return not self.still_worked_on
+
+
+def delete_batch(
+    client: MTurkClient,
+    batch_dir: pinned.PathLike,
+    *,
+    expire_open: bool = False,
+    concurrency: int = calls.DEFAULT_CONCURRENCY,
+    progress: Progress = silent,
+) -> DeletedBatch:
+    """Delete the HITs of a batch from the service; the directory stays as it is.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        A boto3 client that goes to where the batch is.
+    batch_dir : path
+        The batch.
+    expire_open : bool
+        Expire first what is still open.
+    concurrency : int
+        Requests in flight at most.
+    progress : Progress
+        Told of the HITs deleted.
+
+    Returns
+    -------
+    DeletedBatch
+
+    Raises
+    ------
+    BatchError
+        If HITs are open and are not to be expired, or results are not saved. Nothing
+        was deleted then.
+    PartialError
+        If some HITs could not be deleted; the others are.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_DeleteHITOperation.html
+    """
+    batch = pinned.opened(client, batch_dir)
+    service = calls.Calls(client, concurrency=concurrency)
+    with batch.locked():
+        if expire_open:
+            expire(batch, service, progress)
+        return _delete(batch, service, progress)
+
+
+def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBatch:
+    hit_ids = batch.hit_ids()
+    gone = batch.deleted()
+    _check_settled(batch)
+    found = hits.read_hits(service, [one for one in hit_ids if one not in gone], progress)
+    there = {hit_id: hit for hit_id, hit in found.hits.items() if hit["HITStatus"] != "Disposed"}
+    _check_closed(batch, there)
+    worked_on = {hit_id for hit_id, hit in there.items() if hit["NumberOfAssignmentsPending"]}
+    _check_saved(batch, service, there, progress)
+    failures = [
+        (f"HIT {hit_id}", error)
+        for hit_id, error in found.failures.items()
+        if not hits.is_gone(error)
+    ]
+    todo = [hit_id for hit_id in there if hit_id not in worked_on]
+    done = 0
+
+    def delete_hit(hit_id: str) -> None:
+        try:
+            service.call("delete_hit", HITId=hit_id)
+        except (errors.NotFoundError, errors.StateError) as error:
+            if not hits.is_gone(error):
+                raise
+        log.done("delete", hit_id)
+
+    with contextlib.closing(journal.Changes(batch.path / layout.CHANGES)) as log:
+        for outcome in service.each(delete_hit, todo):
+            if outcome.error is not None:
+                failures.append((f"HIT {outcome.item}", outcome.error))
+                continue
+            done += 1
+            progress("deleting HITs", done, len(todo))
+    if failures:
+        raise errors.PartialError(
+            f"{done} HITs of {batch.path} are deleted; {len(failures)} are not:", failures
+        )
+    return DeletedBatch(batch.path, done, len(hit_ids) - len(todo) - len(worked_on), len(worked_on))
+
+
+def _check_settled(batch: Batch) -> None:
+    if batch.info is not None and batch.uploads().open:
+        raise errors.BatchError(
+            f"{batch.path}: the upload was interrupted, and HITs may exist that are not on"
+            f" record yet; run `turkbatch resume-batch {batch.path}` first"
+        )
+
+
+def _check_closed(batch: Batch, there: Mapping[str, hits.Json]) -> None:
+    """Refuse while workers can still accept; an expired HIT with someone at work may wait."""
+    open_hits = [
+        hit_id
+        for hit_id, hit in there.items()
+        if hit["HITStatus"] == "Assignable"
+        or (hit["HITStatus"] in results.OPEN and not hit["NumberOfAssignmentsPending"])
+    ]
+    if open_hits:
+        raise errors.BatchError(
+            f"{batch.path}: {len(open_hits)} of {len(there)} HITs are still open;"
+            " wait until they are done, or give --expire to close them first"
+        )
+
+
+def _check_saved(
+    batch: Batch, service: calls.Calls, there: Mapping[str, hits.Json], progress: Progress
+) -> None:
+    """Refuse while the service holds a result that is not on disk as it is there."""
+    unsaved = [hit_id for hit_id, hit in there.items() if not _is_saved(batch, hit)]
+    # Work that nobody submitted needs no saving by hand: ask which HITs hold any at all.
+    holding = [
+        outcome
+        for outcome in service.each(lambda hit_id: _unsaved_work(batch, service, hit_id), unsaved)
+        if outcome.error is not None or outcome.value
+    ]
+    for outcome in holding:
+        if outcome.error is not None:
+            raise outcome.error
+    if holding:
+        raise errors.BatchError(
+            f"{batch.path}: {len(holding)} of {len(there)} HITs hold results that are not saved"
+            f" as reviewed; run `turkbatch review-batch {batch.path}` if some are not reviewed,"
+            f" then `turkbatch save-batch {batch.path}`; nothing was deleted"
+        )
+    if unsaved:
+        save(batch, service, progress)
+
+
+def _is_saved(batch: Batch, hit: hits.Json) -> bool:
+    saved = batch.results.load(hit["HITId"])
+    return saved is not None and saved.final and saved.hit == results.as_json(hit)
+
+
+def _unsaved_work(batch: Batch, service: calls.Calls, hit_id: str) -> bool:
+    saved = {one["AssignmentId"]: one for one in batch.results.assignments(hit_id)}
+    for page in service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id):
+        for assignment in page:
+            kept = saved.get(assignment["AssignmentId"])
+            status = assignment["AssignmentStatus"]
+            if kept is None or kept["AssignmentStatus"] != status or status == "Submitted":
+                return True
+    return False

@@ -1,0 +1,127 @@
+"""Reading a batch's HITs from the service in as few requests as it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from turkbatch import errors
+from turkbatch.actions.progress import Progress
+from turkbatch.mturk import calls
+
+Json = Mapping[str, Any]
+
+FEW = 2
+"""So few HITs are asked for one by one; a listing could not be cheaper."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What the service says of a batch's HITs.
+
+    Parameters
+    ----------
+    hits : dict of str to dict
+        MTurk's HIT by its id, in the order that was asked for. Deleted ones that the
+        service still shows have ``HITStatus`` ``Disposed``.
+    failures : dict of str to Exception
+        Why a HIT could not be read.
+    """
+
+    hits: Mapping[str, Json]
+    failures: Mapping[str, Exception]
+
+
+def read_hits(service: calls.Calls, hit_ids: Sequence[str], progress: Progress) -> Found:
+    """Read HITs, a hundred a request as long as that is cheaper than one by one.
+
+    ListHITs gives all of a requester's HITs and knows no filter. Paging goes on while the
+    pages read are fewer than the HITs still missing; what is missing then (deleted, too
+    new for the listing, or deep in a large account) is asked for by GetHIT.
+
+    Parameters
+    ----------
+    service : Calls
+        Where to ask.
+    hit_ids : sequence of str
+        The HITs.
+    progress : Progress
+        Told of the HITs read.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ServiceError
+        If the service can't be reached at all; a HIT that fails alone is in the result.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListHITsOperation.html
+    """
+    found: dict[str, Json] = {}
+    failures: dict[str, Exception] = {}
+    missing = dict.fromkeys(hit_ids)
+    if len(missing) > FEW:
+        _read_pages(service, missing, found, len(hit_ids), progress)
+    for outcome in service.each(lambda hit_id: _get_hit(service, hit_id), missing):
+        if outcome.value is not None:
+            found[outcome.item] = outcome.value
+        elif outcome.error is not None:
+            _raise_if_unreachable(outcome.error)
+            failures[outcome.item] = outcome.error
+        progress("reading HITs", len(found), len(hit_ids))
+    return Found({one: found[one] for one in hit_ids if one in found}, failures)
+
+
+def _read_pages(
+    service: calls.Calls,
+    missing: dict[str, None],
+    found: dict[str, Json],
+    total: int,
+    progress: Progress,
+) -> None:
+    for number, page in enumerate(service.pages("list_hits", "HITs"), 1):
+        for hit in page:
+            if hit["HITId"] in missing:
+                del missing[hit["HITId"]]
+                found[hit["HITId"]] = hit
+        progress("reading HITs", len(found), total)
+        if number >= len(missing):
+            return
+
+
+def _get_hit(service: calls.Calls, hit_id: str) -> Json:
+    hit: Json = service.call("get_hit", HITId=hit_id)["HIT"]
+    return hit
+
+
+def _raise_if_unreachable(error: Exception) -> None:
+    """Stop where every further request would fail the same way."""
+    if isinstance(error, errors.UnreachableError | errors.CredentialsError):
+        raise error
+
+
+def service_now(service: calls.Calls) -> datetime:
+    """Tell the time by the service's clock, which decides what has expired.
+
+    Ours may be wrong, and an embedded server's may have been moved.
+    """
+    return service.service_time or datetime.now(UTC)
+
+
+def expired(hit: Json, now: datetime) -> bool:
+    """Whether a HIT's lifetime is over; whole seconds, as the service counts them."""
+    expiration: datetime = hit["Expiration"]
+    return expiration <= now + timedelta(seconds=1)
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether an error says that a HIT was deleted, or is not there at all."""
+    return isinstance(error, errors.NotFoundError) or (
+        isinstance(error, errors.StateError) and "'Disposed'" in str(error)
+    )

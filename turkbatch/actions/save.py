@@ -1,0 +1,188 @@
+"""``save-batch``: fetch what workers submitted, HIT by HIT, whenever one likes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turkbatch import errors
+from turkbatch.actions import hits, pinned
+from turkbatch.actions.progress import Progress, silent
+from turkbatch.batch import results
+from turkbatch.mturk import calls
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+    from turkbatch.batch.directory import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedBatch:
+    """What is saved of a batch now.
+
+    Parameters
+    ----------
+    batch_dir : Path
+        The batch.
+    hits : int
+        HITs that are saved.
+    assignments : int
+        Assignments that are saved.
+    open_hits : int
+        HITs that workers can still work on.
+    unreviewed : int
+        Saved assignments that are neither approved nor rejected.
+    missing_rows : int
+        Rows that have no HIT yet.
+    """
+
+    batch_dir: Path
+    hits: int
+    assignments: int
+    open_hits: int
+    unreviewed: int
+    missing_rows: int
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can come."""
+        return not (self.open_hits or self.unreviewed or self.missing_rows)
+
+
+def save_batch(
+    client: MTurkClient,
+    batch_dir: pinned.PathLike,
+    *,
+    concurrency: int = calls.DEFAULT_CONCURRENCY,
+    progress: Progress = silent,
+) -> SavedBatch:
+    """Save every HIT and assignment that there is, and say what may still come.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        A boto3 client that goes to where the batch is.
+    batch_dir : path
+        The batch.
+    concurrency : int
+        Requests in flight at most.
+    progress : Progress
+        Told of the HITs saved.
+
+    Returns
+    -------
+    SavedBatch
+
+    Raises
+    ------
+    BatchError
+        If it is no batch, is somewhere else, or another process writes to it.
+    PartialError
+        If some HITs could not be read; the others are saved.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListAssignmentsForHITOperation.html
+    """
+    batch = pinned.opened(client, batch_dir)
+    service = calls.Calls(client, concurrency=concurrency)
+    with batch.locked():
+        return save(batch, service, progress)
+
+
+def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
+    """Save a batch whose lock the caller holds."""
+    hit_ids = batch.hit_ids()
+    deleted = batch.deleted()
+    found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
+    failures = [
+        (f"HIT {hit_id}", error)
+        for hit_id, error in found.failures.items()
+        if not _was_saved(batch, hit_id, error)
+    ]
+    changed = [hit for hit in found.hits.values() if _may_have_changed(batch, hit)]
+    done = len(hit_ids) - len(changed) - len(failures)
+    progress("saving HITs", done, len(hit_ids))
+    for outcome in service.each(lambda hit: _save_hit(batch, service, hit), changed):
+        if outcome.error is None:
+            done += 1
+            progress("saving HITs", done, len(hit_ids))
+        elif not _was_saved(batch, outcome.item["HITId"], outcome.error):
+            failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
+    report = _report(batch, hit_ids)
+    if failures:
+        raise errors.PartialError(
+            f"{report.hits} of {len(hit_ids)} HITs are saved in {batch.path};"
+            f" {len(failures)} could not be read:",
+            failures,
+        )
+    if report.final and batch.incomplete:
+        batch.remove_marker()
+    return report
+
+
+def _was_saved(batch: Batch, hit_id: str, error: Exception) -> bool:
+    """Whether a HIT that is gone from the service was saved to the end before it went."""
+    if not hits.is_gone(error):
+        return False
+    saved = batch.results.load(hit_id)
+    return saved is not None and saved.final
+
+
+def _may_have_changed(batch: Batch, hit: hits.Json) -> bool:
+    """Whether a HIT can differ from what is saved of it.
+
+    Its counters and status tell of every submission and review but one: overriding a
+    rejection changes no counter, so HITs with rejected work are always fetched again.
+    """
+    saved = batch.results.load(hit["HITId"])
+    if saved is None or not saved.final:
+        return True
+    if any(one["AssignmentStatus"] == "Rejected" for one in saved.assignments):
+        return True
+    return saved.hit != results.as_json(hit)
+
+
+def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> None:
+    """Fetch a HIT's assignments and save both.
+
+    A page's token comes with the last page too; reading stops early once as many came as
+    the HIT can have.
+    """
+    most = int(hit["MaxAssignments"]) - int(hit["NumberOfAssignmentsPending"])
+    assignments: list[hits.Json] = []
+    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit["HITId"])
+    for page in pages:
+        assignments += page
+        if len(assignments) >= most:
+            break
+    if not assignments and hit["HITStatus"] == "Disposed":
+        saved = batch.results.load(hit["HITId"])
+        if saved is not None:
+            return  # a deleted HIT may show no assignments any more; what is saved stays
+    assignments.sort(key=lambda one: (one.get("SubmitTime"), one["AssignmentId"]))
+    batch.results.save(hit, assignments)
+
+
+def _report(batch: Batch, hit_ids: list[str]) -> SavedBatch:
+    saved = [one for hit_id in hit_ids if (one := batch.results.load(hit_id)) is not None]
+    rows = len(hit_ids) if batch.info is None else batch.info.rows
+    return SavedBatch(
+        batch_dir=batch.path,
+        hits=len(saved),
+        assignments=sum(len(one.assignments) for one in saved),
+        open_hits=sum(
+            1
+            for one in saved
+            if one.hit["HITStatus"] in results.OPEN or one.hit.get("NumberOfAssignmentsPending")
+        ),
+        unreviewed=sum(
+            1
+            for one in saved
+            for assignment in one.assignments
+            if assignment["AssignmentStatus"] not in results.REVIEWED
+        ),
+        missing_rows=rows - len(hit_ids),
+    )

@@ -1,0 +1,180 @@
+"""``status-batch``: how far a batch is."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from turkbatch.actions import hits, pinned
+from turkbatch.actions.progress import Progress, silent
+from turkbatch.batch import results
+from turkbatch.mturk import calls
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+    from turkbatch.batch.directory import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class AssignmentCounts:
+    """How many assignments are where.
+
+    Parameters
+    ----------
+    available : int
+        Can still be accepted.
+    pending : int
+        Accepted, and not yet submitted.
+    submitted : int
+        Submitted, and not yet reviewed.
+    reviewed : int
+        Approved or rejected.
+    """
+
+    available: int = 0
+    pending: int = 0
+    submitted: int = 0
+    reviewed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchStatus:
+    """How far a batch is.
+
+    Parameters
+    ----------
+    batch_id : str
+        The batch's id.
+    rows : int
+        How many HITs it shall have.
+    hit_count : int
+        How many it has.
+    hit_status_counts : dict of str to int
+        HITs by MTurk's status; deleted ones count as ``Disposed``.
+    assignments : AssignmentCounts
+        Over all HITs that the service still knows.
+    expires : datetime or None
+        When the last HIT that is still open expires.
+    unknown : dict of str to str
+        HITs that could not be read, and why.
+    unsettled : int
+        Rows that were asked for and whose outcome is not known: resume settles them.
+    saved : int
+        HITs of which results are saved.
+    incomplete : bool
+        Whether results are still to be saved.
+    pin : dict of str to str
+        Where the batch is; empty for a batch of amti's.
+    """
+
+    batch_id: str
+    rows: int
+    hit_count: int
+    hit_status_counts: Mapping[str, int]
+    assignments: AssignmentCounts
+    expires: datetime | None
+    unknown: Mapping[str, str]
+    unsettled: int
+    saved: int
+    incomplete: bool
+    pin: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the documented JSON form: the fields, times as ISO 8601."""
+        return results.as_json(dataclasses.asdict(self))
+
+
+def status_batch(
+    client: MTurkClient,
+    batch_dir: pinned.PathLike,
+    *,
+    concurrency: int = calls.DEFAULT_CONCURRENCY,
+    progress: Progress = silent,
+) -> BatchStatus:
+    """Tell how far a batch is, in about one request for a hundred HITs.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        A boto3 client that goes to where the batch is.
+    batch_dir : path
+        The batch.
+    concurrency : int
+        Requests in flight at most.
+    progress : Progress
+        Told of the HITs read.
+
+    Returns
+    -------
+    BatchStatus
+
+    Raises
+    ------
+    BatchError
+        If it is no batch, or is somewhere else.
+    ServiceError
+        If the service can't be reached.
+    """
+    batch = pinned.opened(client, batch_dir)
+    service = calls.Calls(client, concurrency=concurrency)
+    return summary(batch, service, progress)
+
+
+def summary(batch: Batch, service: calls.Calls, progress: Progress) -> BatchStatus:
+    """Read a batch's HITs and count them."""
+    hit_ids = batch.hit_ids()
+    deleted = batch.deleted()
+    found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
+    statuses = collections.Counter(hit["HITStatus"] for hit in found.hits.values())
+    unknown = {}
+    for hit_id, error in found.failures.items():
+        if batch.results.load_hit(hit_id) is not None and hits.is_gone(error):
+            statuses["Disposed"] += 1
+        else:
+            unknown[hit_id] = str(error)
+    statuses["Disposed"] += sum(1 for one in hit_ids if one in deleted)
+    known = [hit for hit in found.hits.values() if hit["HITStatus"] != "Disposed"]
+    open_until = [hit["Expiration"] for hit in known if hit["HITStatus"] in results.OPEN]
+    info = batch.info
+    return BatchStatus(
+        batch_id=batch.batch_id,
+        rows=len(hit_ids) if info is None else info.rows,
+        hit_count=len(hit_ids),
+        hit_status_counts={name: count for name, count in sorted(statuses.items()) if count},
+        assignments=_count(known),
+        expires=max(open_until, default=None),
+        unknown=unknown,
+        unsettled=0 if info is None else len(batch.uploads().open),
+        saved=len(batch.results.hit_ids()),
+        incomplete=batch.incomplete,
+        pin={} if info is None else info.pin,
+    )
+
+
+def _count(known: list[hits.Json]) -> AssignmentCounts:
+    available = pending = submitted = reviewed = 0
+    for hit in known:
+        available += hit["NumberOfAssignmentsAvailable"]
+        pending += hit["NumberOfAssignmentsPending"]
+        reviewed += hit["NumberOfAssignmentsCompleted"]
+        submitted += submitted_of(hit)
+    return AssignmentCounts(available, pending, submitted, reviewed)
+
+
+def submitted_of(hit: hits.Json) -> int:
+    """Compute how many assignments of a HIT wait for review; the API does not count them.
+
+    A service that forgets the unused assignments of an expired HIT makes this an upper
+    bound: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_HITDataStructureArticle.html
+    """
+    taken: int = (
+        hit["NumberOfAssignmentsAvailable"]
+        + hit["NumberOfAssignmentsPending"]
+        + hit["NumberOfAssignmentsCompleted"]
+    )
+    most: int = hit["MaxAssignments"]
+    return max(0, most - taken)

@@ -1,0 +1,1 @@
+"""The commands: they parse and ask; :mod:`turkbatch.actions` decides and calls."""

@@ -1,0 +1,509 @@
+"""Commands about batches: from ``create-batch`` to ``delete-batch``, and ``demo``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from turkbatch import errors, money
+from turkbatch.cli import options, output, presenter
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+    from turkbatch import actions
+
+commands = click.Group("batch")
+
+
+@options.command(commands, "create-batch")
+@click.argument("definition_dir", type=options.PATH)
+@click.argument("data_path", type=options.PATH)
+@click.argument("save_dir", type=options.PATH, default=".")
+@options.environment
+@click.option(
+    "--check-cost/--no-check-cost",
+    "-c/-n",
+    default=True,
+    show_default=True,
+    help="Show the cost and ask before anything is sent.",
+)
+@click.option("--yes", "-y", is_flag=True, help="The same as --no-check-cost.")
+@click.option(
+    "--batch-id",
+    metavar="ID",
+    help="Name the batch; run again with the same inputs, it goes on or does nothing.",
+)
+@click.option(
+    "--max-cost",
+    metavar="USD",
+    help="Refuse if it costs more, or the cost can't be known exactly.",
+)
+@click.option("--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty.")
+@options.concurrency
+def create_batch(
+    definition_dir: Path,
+    data_path: Path,
+    save_dir: Path,
+    target: options.Target,
+    check_cost: bool,
+    yes: bool,
+    batch_id: str | None,
+    max_cost: str | None,
+    allow_undefined: bool,
+    concurrency: int,
+) -> None:
+    """Publish one HIT for each row of DATA_PATH, and print the batch's directory.
+
+    DEFINITION_DIR holds hittypeproperties.json, hitproperties.json and the question's
+    template. DATA_PATH is JSON Lines or CSV. The batch directory is made in SAVE_DIR, here
+    unless given. Everything is checked before the first request.
+
+    \b
+    Example:
+      turkbatch create-batch definition data.jsonl . --local
+    """
+    from turkbatch import actions
+
+    ask = check_cost and not yes
+
+    def confirm(quote: actions.Quote) -> None:
+        if ask or not quote.affordable:
+            _show_quote(quote)
+        if ask:
+            output.agree(_question(quote))
+
+    for finding in _early(definition_dir, data_path, allow_undefined):
+        output.say(f"Warning: {finding}")
+    client = target.client()
+    with output.Bar() as bar:
+        made = actions.create_batch(
+            client,
+            definition_dir,
+            data_path,
+            save_dir,
+            batch_id=batch_id,
+            max_cost=max_cost,
+            allow_undefined=allow_undefined,
+            confirm=confirm,
+            announce=lambda path: output.data(str(path)),
+            concurrency=concurrency,
+            progress=bar,
+        )
+    _tell_created(made)
+
+
+def _early(
+    definition_dir: Path, data_path: Path, allow_undefined: bool
+) -> tuple[errors.Finding, ...]:
+    """Check the inputs before credentials are looked for: a typo needs no account."""
+    from turkbatch import actions
+
+    return actions.plan_batch(definition_dir, data_path, allow_undefined=allow_undefined).findings
+
+
+def _show_quote(quote: actions.Quote) -> None:
+    cost = quote.cost
+    rows = [
+        ("HITs", f"{cost.hits:,}"),
+        ("assignments a HIT", f"{cost.assignments_per_hit:,}"),
+        ("reward an assignment", money.dollars(cost.reward)),
+        ("MTurk's fee an assignment", money.dollars(cost.fee)),
+        ("rewards in all", money.dollars(cost.rewards)),
+        ("fees in all", money.dollars(cost.fees)),
+        ("total" if cost.exact else "total, at least", money.dollars(cost.total)),
+    ]
+    if quote.balance is not None:
+        rows.append(("balance", money.dollars(quote.balance)))
+    output.table(rows, stderr=True, numbers=[1])
+    if not cost.exact:
+        output.say(
+            f"Warning: {', '.join(cost.uncertain)} may have a price of its own for each"
+            " assignment, which MTurk's API does not tell: the total is a lower bound."
+        )
+    if not quote.affordable:
+        output.say("Warning: the balance does not cover the total.")
+
+
+def _question(quote: actions.Quote) -> str:
+    site = {
+        "live": "on the LIVE site, for REAL MONEY",
+        "sandbox": "in MTurk's sandbox, where nothing is charged",
+        "local": "on the embedded server",
+    }.get(quote.environment.name, f"on {quote.environment.place}")
+    hits = "1 HIT" if quote.cost.hits == 1 else f"{quote.cost.hits:,} HITs"
+    about = "" if quote.cost.exact else "at least "
+    return f"Publish {hits} {site}, for {about}{money.dollars(quote.cost.total)}?"
+
+
+def _tell_created(made: actions.CreatedBatch) -> None:
+    if made.created or made.adopted:
+        adopted = f", {made.adopted} found from an interrupted run" if made.adopted else ""
+        output.say(f"{len(made.hit_ids)} HITs: {made.created} created now{adopted}.")
+    else:
+        output.say(f"All {len(made.hit_ids)} HITs were there already; nothing was done.")
+
+
+@options.command(commands, "resume-batch")
+@options.batch_dir
+@options.environment
+@options.concurrency
+def resume_batch(batch_dir: Path, target: options.Target, concurrency: int) -> None:
+    """Go on with an interrupted upload of BATCH_DIR; no row gets a second HIT.
+
+    \b
+    Example:
+      turkbatch resume-batch batch-3f2a
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        made = actions.resume_batch(client, batch_dir, concurrency=concurrency, progress=bar)
+    _tell_created(made)
+
+
+@options.command(commands, "status-batch")
+@options.batch_dir
+@options.environment
+@options.as_json
+@options.concurrency
+def status_batch(batch_dir: Path, target: options.Target, as_json: bool, concurrency: int) -> None:
+    """Tell how far BATCH_DIR is: its HITs and assignments, and what is still to do.
+
+    \b
+    Example:
+      turkbatch status-batch batch-* --json
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        status = actions.status_batch(client, batch_dir, concurrency=concurrency, progress=bar)
+    if as_json:
+        output.document(status.as_json())
+        return
+    counts = status.assignments
+    place = status.pin.get("environment", "made by amti: the flag decides")
+    output.table(
+        [
+            ("batch", status.batch_id),
+            ("environment", place),
+            ("HITs", f"{status.hit_count} of {status.rows}"),
+            *((f"  {name}", str(count)) for name, count in status.hit_status_counts.items()),
+            ("assignments available", str(counts.available)),
+            ("  being worked on", str(counts.pending)),
+            ("  waiting for review", str(counts.submitted)),
+            ("  reviewed", str(counts.reviewed)),
+            ("HITs saved", str(status.saved)),
+            *([("open until", status.expires.isoformat())] if status.expires else []),
+        ]
+    )
+    for hit_id, why in status.unknown.items():
+        output.say(f"Warning: HIT {hit_id}: {why}")
+    if hint := _next_step(status, batch_dir):
+        output.say(hint)
+
+
+def _next_step(status: actions.BatchStatus, batch_dir: Path) -> str | None:
+    if status.unsettled or status.hit_count < status.rows:
+        return f"The upload was interrupted: run `turkbatch resume-batch {batch_dir}`."
+    if status.assignments.submitted:
+        return f"Work waits for review: run `turkbatch review-batch {batch_dir}`."
+    closed = not (status.assignments.available or status.assignments.pending)
+    if status.incomplete and closed:
+        return f"All is reviewed: run `turkbatch save-batch {batch_dir}`."
+    return None
+
+
+@options.command(commands, "review-batch")
+@options.batch_dir
+@options.environment
+@click.option("--approve-all", "-a", is_flag=True, help="Approve everything that is submitted.")
+@click.option(
+    "--mark-file-path",
+    "-m",
+    type=click.File("w", encoding="utf-8", lazy=True),
+    default="-",
+    help="Where marked assignments go, one JSON object a line.  [default: standard output]",
+)
+@options.yes
+@options.concurrency
+def review_batch(
+    batch_dir: Path,
+    target: options.Target,
+    approve_all: bool,
+    mark_file_path: TextIO,
+    yes: bool,
+    concurrency: int,
+) -> None:
+    """Approve or reject what workers submitted for BATCH_DIR, one by one or all at once.
+
+    Each assignment is shown beside the data that its HIT was made from. Answer a to accept,
+    r to reject (with a reason, which the worker is told), s to skip, m to mark it for later,
+    q to stop. Work on HITs that are still open can be reviewed too.
+
+    \b
+    Example:
+      turkbatch review-batch batch-* --approve-all
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        found = actions.submissions(client, batch_dir, concurrency=concurrency, progress=bar)
+    waiting = found.submissions
+    if approve_all:
+        _review(client, batch_dir, _all_approved(waiting, ask=not yes), concurrency)
+        found.raise_failures()
+        return
+    left = 0
+    for number, submission in enumerate(waiting, 1):
+        _show_submission(submission, number, len(waiting))
+        decision = _decided(submission, mark_file_path)
+        if decision is None:
+            left += 1
+        elif isinstance(decision, str):
+            left += len(waiting) - number + 1
+            break
+        else:
+            _review(client, batch_dir, [decision], concurrency)
+    if not waiting:
+        # An interrupted review may still have decisions whose outcome is not known.
+        _review(client, batch_dir, [], concurrency)
+    found.raise_failures()
+    if left:
+        output.say(f"{left} of {len(waiting)} submissions are left to review.")
+        raise SystemExit(presenter.WORK_LEFT)
+
+
+QUIT = "quit"
+CHOICES = {
+    "a": "approve",
+    "accept": "approve",
+    "approve": "approve",
+    "y": "approve",
+    "yes": "approve",
+    "r": "reject",
+    "reject": "reject",
+    "s": "skip",
+    "skip": "skip",
+    "n": "skip",
+    "m": "mark",
+    "mark": "mark",
+    "q": QUIT,
+    "quit": QUIT,
+}
+
+
+def _decided(submission: actions.Submission, marks: TextIO) -> actions.Decision | str | None:
+    """Ask what to do with a submission: a decision, None to leave it, QUIT to stop."""
+    from turkbatch import actions
+
+    while True:
+        answer = output.ask("[a]ccept, [r]eject, [s]kip, [m]ark or [q]uit?")
+        if answer is None:
+            raise errors.RefusedError(
+                "the input ended; what was decided is sent, the rest is as it was."
+                " To approve everything without questions: --approve-all --yes"
+            )
+        choice = CHOICES.get(answer.lower())
+        if choice == "approve":
+            return actions.Decision(submission.assignment_id, "approve")
+        if choice == "reject":
+            reason = output.ask("Why? The worker is told:")
+            if reason:
+                return actions.Decision(submission.assignment_id, "reject", reason)
+            output.say("A rejection needs a reason.")
+        elif choice == "mark":
+            reason = output.ask("Why?") or ""
+            record = {
+                "assignment_id": submission.assignment_id,
+                "action": "mark",
+                "reason": reason,
+            }
+            click.echo(json.dumps(record, ensure_ascii=False), file=marks)
+            marks.flush()
+            return None
+        elif choice == "skip":
+            return None
+        elif choice == QUIT:
+            return QUIT
+
+
+def _show_submission(submission: actions.Submission, number: int, total: int) -> None:
+    assignment = submission.assignment
+    row = submission.row or {}
+    lines = [(f"data: {name}", _cell(value)) for name, value in row.items()]
+    lines += [(f"answer: {name}", _cell(value)) for name, value in submission.answers.items()]
+    output.table(
+        lines or [("", "(no answers)")],
+        title=(
+            f"Assignment {number} of {total}: {submission.assignment_id}"
+            f" by {assignment['WorkerId']}, {money.dollars(money.amount(submission.reward))}"
+        ),
+        stderr=True,
+    )
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _all_approved(
+    waiting: Sequence[actions.Submission], *, ask: bool
+) -> Iterator[actions.Decision]:
+    from turkbatch import actions
+
+    if waiting and ask:
+        total = sum((money.amount(one.reward) for one in waiting), start=money.amount("0"))
+        output.agree(
+            f"Approve {len(waiting)} assignments, which pays {money.dollars(total)}"
+            " and MTurk's fees?"
+        )
+    return (actions.Decision(one.assignment_id, "approve") for one in waiting)
+
+
+def _review(
+    client: MTurkClient,
+    batch_dir: Path,
+    decisions: Iterable[actions.Decision],
+    concurrency: int,
+) -> None:
+    """Send decisions and tell what came of them."""
+    from turkbatch import actions
+
+    with output.Bar() as bar:
+        done = actions.review_batch(
+            client, batch_dir, decisions=decisions, concurrency=concurrency, progress=bar
+        )
+    already = f", {done.already} were decided before" if done.already else ""
+    output.say(f"{done.approved} approved, {done.rejected} rejected{already}.")
+    for assignment_id, status in done.contradicted.items():
+        output.say(f"Warning: {assignment_id} is {status} at the service, and stays so.")
+
+
+@options.command(commands, "save-batch")
+@options.batch_dir
+@options.environment
+@options.concurrency
+def save_batch(batch_dir: Path, target: options.Target, concurrency: int) -> None:
+    """Save what there is of BATCH_DIR's results, at any time.
+
+    Ends with exit code 3 while HITs are open or work is not reviewed, 0 once all is final.
+
+    \b
+    Example:
+      turkbatch save-batch batch-*
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        saved = actions.save_batch(client, batch_dir, concurrency=concurrency, progress=bar)
+    output.say(f"{saved.assignments} assignments of {saved.hits} HITs are saved in {batch_dir}.")
+    if not saved.final:
+        left = [
+            f"{saved.open_hits} HITs are open" if saved.open_hits else "",
+            f"{saved.unreviewed} assignments are not reviewed" if saved.unreviewed else "",
+            f"{saved.missing_rows} rows have no HIT yet" if saved.missing_rows else "",
+        ]
+        output.say(f"More may come: {', '.join(filter(None, left))}. Save again later.")
+        raise SystemExit(presenter.WORK_LEFT)
+
+
+@options.command(commands, "expire-batch")
+@options.batch_dir
+@options.environment
+@options.concurrency
+def expire_batch(batch_dir: Path, target: options.Target, concurrency: int) -> None:
+    """Close BATCH_DIR's HITs: nobody new can accept them; who is at work may finish.
+
+    \b
+    Example:
+      turkbatch expire-batch batch-*
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        done = actions.expire_batch(client, batch_dir, concurrency=concurrency, progress=bar)
+    output.say(f"{done.expired} HITs expired now, {done.already} were closed before.")
+
+
+@options.command(commands, "delete-batch")
+@options.batch_dir
+@options.environment
+@click.option("--expire", is_flag=True, help="Expire first what is still open.")
+@options.concurrency
+def delete_batch(batch_dir: Path, target: options.Target, expire: bool, concurrency: int) -> None:
+    """Take BATCH_DIR's HITs off the service; the directory and its results stay.
+
+    Refused while any result is not saved.
+
+    \b
+    Example:
+      turkbatch delete-batch batch-*
+    """
+    from turkbatch import actions
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        done = actions.delete_batch(
+            client, batch_dir, expire_open=expire, concurrency=concurrency, progress=bar
+        )
+    output.say(f"{done.deleted} HITs deleted now, {done.already} were gone before.")
+    if not done.final:
+        output.say(
+            f"{done.still_worked_on} HITs are closed, but someone is still at work on them;"
+            " delete again later."
+        )
+        raise SystemExit(presenter.WORK_LEFT)
+
+
+@options.command(commands, "repin-batch")
+@options.batch_dir
+@options.environment
+def repin_batch(batch_dir: Path, target: options.Target) -> None:
+    """Tell BATCH_DIR where its server is now: another --endpoint-url, or --local database.
+
+    A pin moves between servers of your own, never to or from MTurk's sites.
+
+    \b
+    Example:
+      turkbatch repin-batch batch-3f2a --endpoint-url http://127.0.0.1:9000
+    """
+    from turkbatch import actions
+
+    moved = actions.repin_batch(batch_dir, target.environment())
+    output.say(f"{batch_dir} was in {_place(moved.before)}, and is now in {_place(moved.now)}.")
+
+
+def _place(pin: Mapping[str, str]) -> str:
+    return pin.get("endpoint_url") or pin.get("database") or pin["environment"]
+
+
+@options.command(commands, "demo")
+@click.argument("directory", metavar="[DIR]", type=options.PATH, required=False)
+def demo(directory: Path | None) -> None:
+    """Run a batch's whole life on the embedded server, in under a minute.
+
+    Everything is left in DIR; without it, in a temporary directory that is removed.
+
+    \b
+    Example:
+      turkbatch demo
+    """
+    from turkbatch import actions
+
+    def tell(what: str, arguments: Sequence[str]) -> None:
+        output.data(f"\n# {what}\n$ turkbatch {' '.join(arguments)}")
+
+    done = actions.demo(directory, tell=tell, show=lambda text: output.data(text.rstrip()))
+    output.data(f"\n$ cat results.csv\n{done.table.rstrip()}")
+    if directory is not None:
+        output.say(f"\nEverything is in {done.directory}.")

@@ -1,0 +1,149 @@
+"""``server run``, ``work``, ``clock`` and ``reset``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from turkbatch.cli import options, output
+
+commands = click.Group("servers")
+
+
+@commands.group("server", context_settings=options.CONTEXT)
+def server() -> None:
+    """Run MTurk's API on a server of your own, with simulated workers or real ones."""
+
+
+def _database(function: Callable[..., object]) -> Callable[..., object]:
+    return click.option(
+        "--database",
+        metavar="PATH|URL",
+        help="The server's database: a path, or an SQLAlchemy URL.  [env: TURKBATCH_SERVER_DB;"
+        " default: a file in your data folder]",
+    )(function)
+
+
+def _named(database: str | None) -> str:
+    from turkbatch import connect
+
+    if database is None:
+        return connect.default_database(os.environ)
+    return database if "://" in database else str(Path(database).expanduser().absolute())
+
+
+@options.command(server, "run")
+@_database
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any."
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="SPEC",
+    multiple=True,
+    help="Let something go wrong, such as CreateHITWithHITType:throttle@3 or latency=0.05.",
+)
+def run(database: str | None, host: str, port: int, faults: tuple[str, ...]) -> None:
+    """Serve MTurk's API over HTTP until Ctrl-C, and print the address.
+
+    Any program on boto3 can use it: give the address as endpoint_url, or in
+    AWS_ENDPOINT_URL_MTURK. It shares its database with --local.
+
+    \b
+    Example:
+      turkbatch server run --port 8765
+      export AWS_ENDPOINT_URL_MTURK=http://127.0.0.1:8765
+    """
+    from turkbatch import actions
+
+    def ready(url: str) -> None:
+        output.data(url)
+        output.say(f"MTurk's API is at {url}; Ctrl-C ends it.")
+
+    actions.run_server(_named(database), host=host, port=port, faults=faults, on_ready=ready)
+
+
+@options.command(server, "work")
+@click.argument("batch_dir", type=options.PATH, required=False)
+@_database
+@click.option("--workers", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--assignments", type=click.IntRange(1), help="Most assignments of each HIT.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same answers.")
+def work(
+    batch_dir: Path | None,
+    database: str | None,
+    workers: int,
+    assignments: int | None,
+    seed: int,
+) -> None:
+    """Have simulated workers answer the forms of BATCH_DIR's HITs, or of all open ones.
+
+    They read the fields of the page that they are shown, and submit plausible values.
+
+    \b
+    Example:
+      turkbatch server work batch-* --workers 5 --seed 1
+    """
+    from turkbatch import actions
+
+    with output.Bar() as bar:
+        done = actions.work_batch(
+            _named(database),
+            batch_dir,
+            workers=workers,
+            assignments=assignments,
+            seed=seed,
+            progress=bar,
+        )
+    for name in done.unfilled:
+        output.say(f"Warning: nothing that the page would take was found for the field {name}.")
+    if done.without_form:
+        output.say(f"Warning: {len(done.without_form)} HITs ask for nothing that can be filled in.")
+    output.say(f"{done.submitted} assignments submitted; {done.left} can still be accepted.")
+
+
+@options.command(server, "clock")
+@click.argument("shift", required=False)
+@_database
+def clock(shift: str | None, database: str | None) -> None:
+    """Tell the server's time, or move it forward by SHIFT: +2d, "+1h 30m", +90s.
+
+    What comes due on the way happens: expiry, auto-approval, abandonment.
+
+    \b
+    Example:
+      turkbatch server clock +2d
+    """
+    from turkbatch import actions
+    from turkbatch.server import clock as clocks
+
+    seconds = 0.0
+    if shift is not None:
+        try:
+            seconds = clocks.parse_shift(shift)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="SHIFT") from error
+    told = actions.move_clock(_named(database), seconds)
+    output.data(told.now.isoformat(timespec="seconds"))
+    output.say(f"The server's clock is {told.ahead_seconds:,.0f} seconds ahead.")
+
+
+@options.command(server, "reset")
+@_database
+def reset(database: str | None) -> None:
+    """Empty the server: no HITs, no work, the clock as it is. A copy is saved first.
+
+    \b
+    Example:
+      turkbatch server reset
+    """
+    from turkbatch import actions
+
+    named = _named(database)
+    backup = actions.reset_server(named)
+    output.say(f"{named} is empty now; what it held is in {backup}.")
