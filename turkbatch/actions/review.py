@@ -188,7 +188,7 @@ def _submitted(service: calls.Calls, hit_id: str) -> list[hits.Json]:
         AssignmentStatuses=["Submitted"],
     )
     found = [assignment for page in pages for assignment in page]
-    return sorted(found, key=lambda one: (one["SubmitTime"], one["AssignmentId"]))
+    return sorted(found, key=lambda one: one["SubmitTime"])
 
 
 def _readable(assignment: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -162,7 +162,8 @@ def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> None:
         saved = batch.results.load(hit["HITId"])
         if saved is not None:
             return  # a deleted HIT may show no assignments any more; what is saved stays
-    assignments.sort(key=lambda one: (one.get("SubmitTime"), one["AssignmentId"]))
+    # Stable: among equal times, whole seconds as they are, the service's own order stays.
+    assignments.sort(key=lambda one: one["SubmitTime"])
     batch.results.save(hit, assignments)
 
 
