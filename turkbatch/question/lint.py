@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import urllib.parse
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from turkbatch import errors
 from turkbatch.question import complete, placeholders
@@ -139,32 +139,44 @@ def names(template: Template, columns: Sequence[str]) -> list[errors.Finding]:
     Returns
     -------
     list of Finding
-        ``unused-field`` for a field that nothing uses, ``unfilled-name`` for a name that no
-        field fills. A name that the template itself tests or gives a default is not one.
+        ``unfilled-name`` for a name that no field fills, unless the template tests it or gives
+        it a default; ``unused-field`` for the fields that nothing uses, those that may be
+        misspelt apart.
     """
     used = template.names()
-    unused = [
-        _warning(
-            "unused-field",
-            template.file,
-            None,
-            f'nothing uses the field "{column}"',
-            _unused_advice(column, used),
-            "it is kept with the results, but no worker sees it",
-        )
-        for column in columns
-        if column not in used
+    unused = [column for column in columns if column not in used]
+    unfilled = [name for name in used if name not in columns]
+    near = {column: placeholders.did_you_mean(column, unfilled) for column in unused}
+    return [
+        *template.unfilled(columns),
+        *(
+            _unused([column], template.file, f"the template uses another name: {question}")
+            for column, question in near.items()
+            if question
+        ),
+        *_unused_for_no_reason([column for column in unused if not near[column]], template.file),
     ]
-    return [*template.unfilled(columns), *unused]
 
 
-def _unused_advice(column: str, used: Collection[str]) -> str:
-    near = placeholders.did_you_mean(column, used)
-    if near:
-        return f"the template uses another name: {near}"
-    if not column.isidentifier():
-        return "to use it in a Jinja2 template, give it a name of letters, digits and _"
-    return "nothing, if it is there for the results alone"
+def _unused_for_no_reason(columns: Sequence[str], file: str) -> Iterator[errors.Finding]:
+    if not columns:
+        return
+    fix = "nothing to do, if they are there for the results alone"
+    if file.endswith(".j2") and not all(column.isidentifier() for column in columns):
+        fix += "; Jinja2 finds names of letters, digits and _ alone"
+    yield _unused(columns, file, fix)
+
+
+def _unused(columns: Sequence[str], file: str, fix: str) -> errors.Finding:
+    named = ", ".join(f'"{column}"' for column in columns)
+    return _warning(
+        "unused-field",
+        file,
+        None,
+        f"nothing uses {'the field' if len(columns) == 1 else f'{len(columns)} fields:'} {named}",
+        fix,
+        "a field that nothing uses is kept with the results, but no worker sees it",
+    )
 
 
 def _warning(
