@@ -157,6 +157,10 @@ class Page(HTMLParser):
         elif tag not in _VOID and tag != "p":  # a stray </p> makes a paragraph, harmlessly
             self.faults.append(Fault(line, f"</{tag}> ends nothing that is open"))
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Read ``<![ ... >`` as a comment, as browsers do; the parser's own way can fail."""
+        return self.parse_bogus_comment(i, report)
+
     def handle_data(self, data: str) -> None:
         """Keep the text of scripts; called by the parser."""
         if self._open and self._open[-1][0] == "script":
