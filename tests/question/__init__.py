@@ -1,0 +1,1 @@
+"""Tests of questions; a package, so that names of modules may recur elsewhere."""
