@@ -31,7 +31,7 @@ from typing import Final
 import flask
 import werkzeug
 
-from turkbatch.server import listener, questions, service, store, worker
+from turkbatch.server import listener, protocol, questions, service, store, worker
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
 _PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
@@ -193,7 +193,7 @@ def _add_api(app: flask.Flask, served: service.Service) -> None:
         try:
             body = request.get_data()
         except werkzeug.exceptions.RequestEntityTooLarge:
-            body = b" " * (_MAX_SUBMISSION_BYTES + 1)  # refused below in the API's own form
+            body = b" " * (protocol.MAX_BODY_BYTES + 1)  # refused below in the API's own form
         try:
             reply = served.handle(dict(request.headers), body)
         except service.Lost:

@@ -70,14 +70,25 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
+    def process_request(
+        self,
+        request: Any,  # noqa: ANN401, as in the standard library
+        client_address: Any,  # noqa: ANN401, as in the standard library
+    ) -> None:
+        """Start a thread for a connection, and remember both for the end."""
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        with self._lock:
+            self._connections[request] = thread
+        thread.start()
+
     def process_request_thread(
         self,
         request: Any,  # noqa: ANN401, as in the standard library
         client_address: Any,  # noqa: ANN401, as in the standard library
     ) -> None:
-        """Serve a connection to its end, and remember it meanwhile."""
-        with self._lock:
-            self._connections[request] = threading.current_thread()
+        """Serve a connection to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -99,8 +110,7 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         for connection in connections:
             _shut(connection)
         for thread in connections.values():
-            if thread is not threading.current_thread():
-                thread.join(timeout=10)
+            thread.join(timeout=10)
 
     def __exit__(
         self,

@@ -192,9 +192,10 @@ def validation(failures: Iterable[str]) -> Refusal:
     )
 
 
-def not_here_yet(what: str) -> Refusal:
+def not_here_yet(what: str, instead: str = "") -> Refusal:
     """Refuse what MTurk has and this server lacks; the code is our own, to be plain."""
-    return Refusal("RequestError", f"This server does not have {what} yet.", "turkbatch.Missing")
+    message = f"This server does not have {what} yet{instead and '; '}{instead}."
+    return Refusal("RequestError", message, "turkbatch.Missing")
 
 
 def unknown_operation(target: str) -> Refusal:

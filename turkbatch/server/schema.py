@@ -163,3 +163,4 @@ request_tokens = Table(
     Column("request_id", String(64), nullable=False),
     Column("hit_id", String(64), nullable=False),
 )
+Index("request_tokens_by_age", request_tokens.c.used_at)

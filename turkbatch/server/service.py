@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 
+from sqlalchemy import exc
+
 from turkbatch.server import clock, faults, ids, ledger, operations, protocol, refusals, sweep
 from turkbatch.server.store import Store
+
+_logger = logging.getLogger(__name__)
 
 
 class Lost(Exception):  # noqa: N818, it is asked for
@@ -121,29 +126,35 @@ class Service:
 
     def _answer(self, operation: str, body: bytes, request_id: str) -> protocol.Reply:
         try:
-            output = self._carry_out(protocol.parse_request(operation, body), request_id)
+            return self._carry_out(protocol.parse_request(operation, body), request_id)
         except refusals.Refusal as refusal:
             return self._failure(refusal, request_id)
-        return protocol.success(output, request_id=request_id, now=self._time())
+        except exc.SQLAlchemyError:
+            # A full disk, a lock that is never freed: trouble of ours, not of the request.
+            _logger.exception("the database failed in %s", operation)
+            return protocol.failure(
+                refusals.service_fault(), request_id=request_id, now=time.time()
+            )
 
-    def _carry_out(self, request: protocol.Request, request_id: str) -> dict[str, object]:
+    def _carry_out(self, request: protocol.Request, request_id: str) -> protocol.Reply:
         operation = operations.TABLE.get(request.operation)
         if operation is None:
             raise refusals.not_here_yet(f"the operation {request.operation}")
         open_database = sweep.writing if operation.writes else sweep.reading
         with open_database(self.store) as (connection, now):
-            return operation.carry_out(
-                operations.Call(
-                    connection=connection,
-                    now=now,
-                    operation=request.operation,
-                    parameters=request.parameters,
-                    requester=ledger.REQUESTER,
-                    request_id=request_id,
-                    fees=self.fees,
-                    listing_lag_seconds=self.faults.plan.lag,
-                )
+            call = operations.Call(
+                connection=connection,
+                now=now,
+                operation=request.operation,
+                parameters=request.parameters,
+                requester=ledger.REQUESTER,
+                request_id=request_id,
+                fees=self.fees,
+                listing_lag_seconds=self.faults.plan.lag,
             )
+            output = operation.carry_out(call)
+        # Behind the block: nothing is answered before it is on disk.
+        return protocol.success(output, request_id=request_id, now=now)
 
     def _refused_by_plan(self, fault: str | None, request_id: str) -> protocol.Reply | None:
         if fault == "503":

@@ -123,8 +123,12 @@ def get_hit(call: Call) -> dict[str, object]:
     developer guide says that it can't be retrieved.
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_GetHITOperation.html
     """
-    find(call, call.parameters["HITId"])
-    return {"HIT": show(call, call.parameters["HITId"])}
+    hit_id = call.parameters["HITId"]
+    query = _LISTED.where(schema.hits.c.hit_id == hit_id)
+    row = call.connection.execute(query).one_or_none()
+    if row is None or row.requester != call.requester:
+        raise refusals.hit_does_not_exist(hit_id)
+    return {"HIT": _hit(row)}
 
 
 def list_hits(call: Call) -> dict[str, object]:
@@ -405,7 +409,7 @@ def _question(parameters: protocol.Parameters) -> str:
     if "Question" in parameters and layout:
         raise refusals.invalid_combination("Question", *layout)
     if layout:
-        raise refusals.not_here_yet(f"layouts ({layout[0]}); send the page as an HTMLQuestion")
+        raise refusals.not_here_yet(f"layouts ({layout[0]})", "send the page as an HTMLQuestion")
     if "Question" not in parameters:
         raise refusals.missing_parameters("Question or HITLayoutId")
     question: str = parameters["Question"]
@@ -507,8 +511,9 @@ def _remember(call: Call, hit_id: str) -> None:
     if token is None:
         return
     table = schema.request_tokens
-    # One older than 24 hours makes room.
-    call.connection.execute(table.delete().where(*_token_key(call, token)))
+    # Those older than 24 hours mean nothing any more, this one among them.
+    forgotten = table.c.used_at <= call.now - TOKEN_SECONDS
+    call.connection.execute(table.delete().where(forgotten))
     call.connection.execute(
         table.insert().values(
             requester=call.requester,
