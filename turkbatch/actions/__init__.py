@@ -13,11 +13,12 @@ frozen dataclass comes out. Nothing here prints, asks or exits::
 
 from __future__ import annotations
 
-from turkbatch.actions.check import Plan, plan_batch
-from turkbatch.actions.create import CreatedBatch, Quote, create_batch, resume_batch
+from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
+from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
 from turkbatch.actions.delete import DeletedBatch, delete_batch
 from turkbatch.actions.demo import Demo, demo
 from turkbatch.actions.expire import ExpiredBatch, expire_batch
+from turkbatch.actions.extend import ExtendedBatch, ExtensionQuote, extend_batch
 from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
 from turkbatch.actions.progress import Progress
 from turkbatch.actions.repin import RepinnedBatch, repin_batch
@@ -43,11 +44,14 @@ from turkbatch.batch.journal import Decision
 __all__ = [
     "AssignmentCounts",
     "BatchStatus",
+    "Checked",
     "CreatedBatch",
     "Decision",
     "DeletedBatch",
     "Demo",
     "ExpiredBatch",
+    "ExtendedBatch",
+    "ExtensionQuote",
     "Extracted",
     "Plan",
     "Progress",
@@ -59,10 +63,13 @@ __all__ = [
     "Submission",
     "Waiting",
     "WorkDone",
+    "check_batch",
+    "check_limit",
     "create_batch",
     "delete_batch",
     "demo",
     "expire_batch",
+    "extend_batch",
     "extract_tabular",
     "extract_xml",
     "move_clock",

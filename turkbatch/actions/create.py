@@ -112,6 +112,7 @@ def create_batch(
     batch_id: str | None = None,
     max_cost: Decimal | str | None = None,
     allow_undefined: bool = False,
+    plan: Plan | None = None,
     confirm: Callable[[Quote], None] = agree,
     announce: Callable[[Path], None] = unannounced,
     concurrency: int = calls.DEFAULT_CONCURRENCY,
@@ -134,6 +135,9 @@ def create_batch(
         USD. Refuse a batch that costs more, or whose cost can't be known exactly.
     allow_undefined : bool
         Render undefined names empty.
+    plan : Plan, optional
+        What :func:`plan_batch` made of the same inputs, to spare checking them again.
+        Inputs that changed since are refused.
     confirm : callable
         Given the quote before anything is spent; raises to refuse it.
     announce : callable
@@ -178,7 +182,7 @@ def create_batch(
                 progress,
             )
     plan = plan_batch(definition_dir, data_path, allow_undefined=allow_undefined, progress=progress)
-    _check_limit(plan.cost, max_cost)
+    check_limit(plan.cost, max_cost)
     service = calls.Calls(client, concurrency=concurrency)
     properties = _resolved(plan.definition, service)
     _check_money(service, plan, confirm)
@@ -249,7 +253,14 @@ def _go_on(
     return resume_batch(client, path, announce=announce, concurrency=concurrency, progress=progress)
 
 
-def _check_limit(cost: money.Cost, max_cost: Decimal | str | None) -> None:
+def check_limit(cost: money.Cost, max_cost: Decimal | str | None) -> None:
+    """Refuse what costs more than a limit in USD, or may.
+
+    Raises
+    ------
+    RefusedError
+        If it does, or the limit is no amount.
+    """
     if max_cost is None:
         return
     try:

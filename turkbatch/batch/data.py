@@ -74,7 +74,7 @@ class Data:
 
     def where(self, row: Row) -> str:
         """Say where a row is: ``data.jsonl:7``."""
-        return f"{self.path.name}:{row.line}"
+        return f"{self.path}:{row.line}"
 
 
 def read(path: Path) -> Data:

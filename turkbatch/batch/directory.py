@@ -260,6 +260,10 @@ class Batch:
         """Derive which HITs were deleted."""
         return journal.replay_changes(files.read_log(self.path / layout.CHANGES), "delete")
 
+    def extension(self) -> journal.Extension | None:
+        """Derive the extension that was begun and not finished, if there is one."""
+        return journal.replay_extension(files.read_log(self.path / layout.CHANGES))
+
     def hit_ids(self) -> list[str]:
         """List the HITs that the batch has so far, in the order of their rows.
 

@@ -21,6 +21,11 @@ intent without an outcome is exactly a request of which nobody knows whether it 
 ``changes.jsonl``, expiries, extensions and deletions of HITs::
 
     {"event": "done", "action": "delete", "hit_id": "...", "time": "..."}
+    {"event": "extension", "id": "...", "assignments": 2, "hours": 24, "time": "..."}
+    {"event": "intent", "action": "extend", "extension": "...", "hit_id": "...",
+     "assignments_before": 3, "expire_at": "...", "time": "..."}
+    {"event": "done", "action": "extend", "extension": "...", "hit_id": "...", "time": "..."}
+    {"event": "extended", "id": "...", "time": "..."}
 """
 
 from __future__ import annotations
@@ -254,6 +259,76 @@ class Reviews:
 Change = Literal["expire", "delete"]
 
 
+@dataclasses.dataclass(frozen=True)
+class ExtensionIntent:
+    """What was about to be asked for one HIT of an extension.
+
+    Parameters
+    ----------
+    hit_id : str
+        The HIT.
+    assignments_before : int
+        Its ``MaxAssignments`` before the request, by which the outcome is told.
+    expire_at : datetime or None
+        The expiration that it is to have; None leaves it.
+    """
+
+    hit_id: str
+    assignments_before: int
+    expire_at: datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Extension:
+    """An extension of a batch that was begun and not finished.
+
+    Parameters
+    ----------
+    id : str
+        32 hexadecimal digits, from which the requests' tokens are made.
+    assignments : int
+        More assignments for each HIT.
+    hours : float
+        Longer lifetime for each HIT.
+    intents : dict of str to ExtensionIntent
+        HITs that were about to be extended, by id.
+    done : frozenset of str
+        HITs that surely are.
+    """
+
+    id: str
+    assignments: int
+    hours: float
+    intents: Mapping[str, ExtensionIntent]
+    done: frozenset[str]
+
+
+def replay_extension(records: Iterable[Record]) -> Extension | None:
+    """Derive the extension that was begun last, if it is not finished."""
+    begun: Record | None = None
+    intents: dict[str, ExtensionIntent] = {}
+    done: set[str] = set()
+    for record in records:
+        if record["event"] == "extension":
+            begun, intents, done = record, {}, set()
+        elif record["event"] == "extended":
+            begun = None
+        elif begun is None or record.get("extension") != begun["id"]:
+            continue
+        elif record["event"] == "intent":
+            until = record["expire_at"]
+            intents[record["hit_id"]] = ExtensionIntent(
+                record["hit_id"],
+                record["assignments_before"],
+                datetime.fromisoformat(until) if until else None,
+            )
+        else:
+            done.add(record["hit_id"])
+    if begun is None:
+        return None
+    return Extension(begun["id"], begun["assignments"], begun["hours"], intents, frozenset(done))
+
+
 def replay_changes(records: Iterable[Record], action: Change) -> set[str]:
     """Give the ids of the HITs to which an action was done."""
     return {
@@ -272,6 +347,49 @@ class Changes:
     def done(self, action: Change, hit_id: str) -> None:
         """Write down that an action was done to a HIT."""
         self._log.append({"event": "done", "action": action, "hit_id": hit_id, "time": timestamp()})
+
+    def begin(self, extension: Extension) -> None:
+        """Write down that an extension begins."""
+        self._log.append(
+            {
+                "event": "extension",
+                "id": extension.id,
+                "assignments": extension.assignments,
+                "hours": extension.hours,
+                "time": timestamp(),
+            }
+        )
+
+    def intend(self, extension: Extension, intent: ExtensionIntent) -> None:
+        """Write down that a HIT is about to be extended."""
+        until = intent.expire_at
+        self._append(
+            "intent",
+            extension,
+            intent.hit_id,
+            assignments_before=intent.assignments_before,
+            expire_at=None if until is None else timestamp(until),
+        )
+
+    def extended(self, extension: Extension, hit_id: str) -> None:
+        """Write down that a HIT is extended."""
+        self._append("done", extension, hit_id)
+
+    def finish(self, extension: Extension) -> None:
+        """Write down that every HIT of an extension is extended."""
+        self._log.append({"event": "extended", "id": extension.id, "time": timestamp()})
+
+    def _append(self, event: str, extension: Extension, hit_id: str, **more: object) -> None:
+        self._log.append(
+            {
+                "event": event,
+                "action": "extend",
+                "extension": extension.id,
+                "hit_id": hit_id,
+                **more,
+                "time": timestamp(),
+            }
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,8 +17,22 @@ if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
 
     from turkbatch import actions
+    from turkbatch.mturk.environments import Environment
 
 commands = click.Group("batch")
+
+
+def _checks(function: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options that say how inputs are checked."""
+    function = click.option(
+        "--ignore",
+        metavar="RULE",
+        multiple=True,
+        help="Leave out the warnings of a rule; can be given several times.",
+    )(function)
+    return click.option(
+        "--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty."
+    )(function)
 
 
 @options.command(commands, "create-batch")
@@ -43,7 +58,8 @@ commands = click.Group("batch")
     metavar="USD",
     help="Refuse if it costs more, or the cost can't be known exactly.",
 )
-@click.option("--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty.")
+@click.option("--dry-run", is_flag=True, help="Check and show the cost; send and write nothing.")
+@_checks
 @options.concurrency
 def create_batch(
     definition_dir: Path,
@@ -54,7 +70,9 @@ def create_batch(
     yes: bool,
     batch_id: str | None,
     max_cost: str | None,
+    dry_run: bool,
     allow_undefined: bool,
+    ignore: tuple[str, ...],
     concurrency: int,
 ) -> None:
     """Publish one HIT for each row of DATA_PATH, and print the batch's directory.
@@ -70,6 +88,13 @@ def create_batch(
     from turkbatch import actions
 
     ask = check_cost and not yes
+    place = target.environment()
+    if dry_run:
+        checked = _check(definition_dir, data_path, place.name, allow_undefined, ignore)
+        _show_checked(checked)
+        if checked.ok and checked.cost is not None:
+            actions.check_limit(checked.cost, max_cost)
+        raise SystemExit(presenter.DONE if checked.ok else presenter.REFUSED)
 
     def confirm(quote: actions.Quote) -> None:
         if ask or not quote.affordable:
@@ -77,8 +102,19 @@ def create_batch(
         if ask:
             output.agree(_question(quote))
 
-    for finding in _early(definition_dir, data_path, allow_undefined):
-        output.say(f"Warning: {finding}")
+    plan = None
+    with output.Bar() as bar:
+        # Before credentials are looked for: a slip in the data needs no account to be seen.
+        if batch_id is None or not (save_dir / f"batch-{batch_id}").exists():
+            plan = actions.plan_batch(
+                definition_dir,
+                data_path,
+                environment=place.name,
+                allow_undefined=allow_undefined,
+                ignore=ignore,
+                progress=bar,
+            )
+    _show_warnings(plan.findings if plan else ())
     client = target.client()
     with output.Bar() as bar:
         made = actions.create_batch(
@@ -89,6 +125,7 @@ def create_batch(
             batch_id=batch_id,
             max_cost=max_cost,
             allow_undefined=allow_undefined,
+            plan=plan,
             confirm=confirm,
             announce=lambda path: output.data(str(path)),
             concurrency=concurrency,
@@ -97,18 +134,14 @@ def create_batch(
     _tell_created(made)
 
 
-def _early(
-    definition_dir: Path, data_path: Path, allow_undefined: bool
-) -> tuple[errors.Finding, ...]:
-    """Check the inputs before credentials are looked for: a typo needs no account."""
-    from turkbatch import actions
-
-    return actions.plan_batch(definition_dir, data_path, allow_undefined=allow_undefined).findings
+def _show_warnings(findings: Sequence[errors.Finding]) -> None:
+    for finding in findings:
+        if finding.severity == "warning":
+            output.say(f"Warning: {finding} [{finding.rule}]")
 
 
-def _show_quote(quote: actions.Quote) -> None:
-    cost = quote.cost
-    rows = [
+def _cost_rows(cost: money.Cost) -> list[tuple[str, str]]:
+    return [
         ("HITs", f"{cost.hits:,}"),
         ("assignments a HIT", f"{cost.assignments_per_hit:,}"),
         ("reward an assignment", money.dollars(cost.reward)),
@@ -117,6 +150,11 @@ def _show_quote(quote: actions.Quote) -> None:
         ("fees in all", money.dollars(cost.fees)),
         ("total" if cost.exact else "total, at least", money.dollars(cost.total)),
     ]
+
+
+def _show_quote(quote: actions.Quote) -> None:
+    cost = quote.cost
+    rows = _cost_rows(cost)
     if quote.balance is not None:
         rows.append(("balance", money.dollars(quote.balance)))
     output.table(rows, stderr=True, numbers=[1])
@@ -129,12 +167,17 @@ def _show_quote(quote: actions.Quote) -> None:
         output.say("Warning: the balance does not cover the total.")
 
 
-def _question(quote: actions.Quote) -> str:
-    site = {
+def _site(environment: Environment) -> str:
+    """Name the place in a question about money; nobody shall take live for another."""
+    return {
         "live": "on the LIVE site, for REAL MONEY",
         "sandbox": "in MTurk's sandbox, where nothing is charged",
         "local": "on the embedded server",
-    }.get(quote.environment.name, f"on {quote.environment.place}")
+    }.get(environment.name, f"on {environment.place}")
+
+
+def _question(quote: actions.Quote) -> str:
+    site = _site(quote.environment)
     hits = "1 HIT" if quote.cost.hits == 1 else f"{quote.cost.hits:,} HITs"
     about = "" if quote.cost.exact else "at least "
     return f"Publish {hits} {site}, for {about}{money.dollars(quote.cost.total)}?"
@@ -146,6 +189,70 @@ def _tell_created(made: actions.CreatedBatch) -> None:
         output.say(f"{len(made.hit_ids)} HITs: {made.created} created now{adopted}.")
     else:
         output.say(f"All {len(made.hit_ids)} HITs were there already; nothing was done.")
+
+
+@options.command(commands, "check-batch")
+@click.argument("definition_dir", type=options.PATH)
+@click.argument("data_path", type=options.PATH)
+@options.environment
+@options.as_json
+@_checks
+def check_batch(
+    definition_dir: Path,
+    data_path: Path,
+    target: options.Target,
+    as_json: bool,
+    allow_undefined: bool,
+    ignore: tuple[str, ...],
+) -> None:
+    """Find everything that is wrong with a definition and its data; send nothing.
+
+    Errors are what create-batch refuses; warnings are what is likely to be regretted, and
+    can be left out by their rule's name. The flags only say where it would be published.
+
+    \b
+    Example:
+      turkbatch check-batch definition data.jsonl
+    """
+    checked = _check(definition_dir, data_path, target.environment().name, allow_undefined, ignore)
+    if as_json:
+        output.document(checked.as_json())
+    else:
+        _show_checked(checked)
+    raise SystemExit(presenter.DONE if checked.ok else presenter.REFUSED)
+
+
+def _check(
+    definition_dir: Path,
+    data_path: Path,
+    environment: str,
+    allow_undefined: bool,
+    ignore: tuple[str, ...],
+) -> actions.Checked:
+    from turkbatch import actions
+
+    with output.Bar() as bar:
+        return actions.check_batch(
+            definition_dir,
+            data_path,
+            environment=environment,
+            allow_undefined=allow_undefined,
+            ignore=ignore,
+            progress=bar,
+        )
+
+
+def _show_checked(checked: actions.Checked) -> None:
+    """Show findings, errors first, each with its rule, its reason and what to do."""
+    for finding in checked.findings:
+        output.data(f"{finding.where}: {finding.severity} [{finding.rule}] {finding.found}")
+        for more in filter(None, (finding.why, finding.fix)):
+            output.data(f"    {more}")
+    counts = collections.Counter(finding.severity for finding in checked.findings)
+    found = ", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note"))
+    output.data(f"{found}; the largest question has {checked.largest_question_bytes:,} bytes")
+    if checked.cost is not None:
+        output.table(_cost_rows(checked.cost), numbers=[1])
 
 
 @options.command(commands, "resume-batch")
@@ -414,6 +521,62 @@ def save_batch(batch_dir: Path, target: options.Target, concurrency: int) -> Non
         ]
         output.say(f"More may come: {', '.join(filter(None, left))}. Save again later.")
         raise SystemExit(presenter.WORK_LEFT)
+
+
+@options.command(commands, "extend-batch")
+@options.batch_dir
+@options.environment
+@click.option("--assignments", type=click.IntRange(1), help="More assignments for each HIT.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 8760, min_open=True),
+    help="Hours added to each HIT's expiration, or to now where that is past.",
+)
+@options.yes
+@options.concurrency
+def extend_batch(
+    batch_dir: Path,
+    target: options.Target,
+    assignments: int | None,
+    hours: float | None,
+    yes: bool,
+    concurrency: int,
+) -> None:
+    """Give every HIT of BATCH_DIR more assignments, more time, or both.
+
+    If it is interrupted, the same command finishes it and adds nothing twice. MTurk never
+    lets a HIT grow from under ten assignments to ten or more.
+
+    \b
+    Example:
+      turkbatch extend-batch batch-* --assignments 2 --hours 24
+    """
+    from turkbatch import actions
+
+    if assignments is None and hours is None:
+        raise click.UsageError("give --assignments, --hours or both")
+
+    def confirm(quote: actions.ExtensionQuote) -> None:
+        if quote.cost and not yes:
+            output.agree(
+                f"Add {quote.assignments} assignments to each of {quote.hits} HITs"
+                f" {_site(quote.environment)}, for {money.dollars(quote.cost)}?"
+            )
+
+    client = target.client(batch_dir)
+    with output.Bar() as bar:
+        done = actions.extend_batch(
+            client,
+            batch_dir,
+            assignments=assignments or 0,
+            hours=hours or 0,
+            confirm=confirm,
+            concurrency=concurrency,
+            progress=bar,
+        )
+    already = f", {done.already} were before" if done.already else ""
+    deleted = f"; {done.deleted} are deleted and stay so" if done.deleted else ""
+    output.say(f"{done.extended} HITs extended now{already}{deleted}.")
 
 
 @options.command(commands, "expire-batch")

@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import functools
 import traceback
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,7 @@ class JinjaTemplate:
     def __init__(self, directory: Path, name: str, *, autoescape: bool) -> None:
         self.name = name
         self._noted: list[str] = []
+        self._noting = threading.Lock()
         loader = _Loader(directory)
         self._strict = _Environment(loader=loader, autoescape=autoescape, undefined=_Strict)
         self._lenient = self._strict.overlay(undefined=_lenient(self._noted.append))
@@ -278,9 +280,11 @@ class JinjaTemplate:
 
     def fill_leniently(self, row: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
         """Render a row with undefined names empty, and say which those were, in order."""
-        self._noted.clear()
-        text = _rendered(self._lenient.get_template(self.name), row)
-        return text, tuple(dict.fromkeys(self._noted))
+        # Rows are rendered by many threads, and the names noted are one row's.
+        with self._noting:
+            self._noted.clear()
+            text = _rendered(self._lenient.get_template(self.name), row)
+            return text, tuple(dict.fromkeys(self._noted))
 
     def names(self) -> dict[str, Use]:
         """Find the names that this template and what it includes take from a row."""
