@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import sqlalchemy
+from sqlalchemy import bindparam
 
 from turkbatch.server import lifecycle, refusals, schema
 
@@ -142,11 +143,24 @@ def _moves_money(move: lifecycle.Move) -> bool:
     return bool(move.available_cents or move.held_cents or move.paid_cents or move.fees_cents)
 
 
+_UPDATE = (
+    schema.accounts.update()
+    .where(schema.accounts.c.requester == bindparam("whose"))
+    .values(
+        {
+            field.name: bindparam(f"new_{field.name}")
+            for field in dataclasses.fields(Account)
+            if field.name != "requester"
+        }
+    )
+)
+
+
 def _write(connection: sqlalchemy.Connection, account: Account) -> None:
-    table = schema.accounts
-    values = dataclasses.asdict(account)
+    values = vars(account)
     changed = connection.execute(
-        table.update().where(table.c.requester == account.requester).values(**values)
+        _UPDATE,
+        {"whose": account.requester} | {f"new_{name}": value for name, value in values.items()},
     )
     if not changed.rowcount:
-        connection.execute(table.insert().values(**values))
+        connection.execute(schema.accounts.insert(), values)

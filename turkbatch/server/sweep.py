@@ -165,8 +165,9 @@ def add(connection: sqlalchemy.Connection, step: lifecycle.Step, question: str) 
     """
     ledger.post(connection, step.hit.requester, [step.move])
     values = {name: value for name, value in vars(step.hit).items() if name != "sequence"}
-    connection.execute(schema.hits.insert().values(**values))
-    connection.execute(schema.questions.insert().values(hit_id=step.hit.hit_id, question=question))
+    # Values beside the statement, here and elsewhere: SQLAlchemy then compiles it but once.
+    connection.execute(schema.hits.insert(), values)
+    connection.execute(schema.questions.insert(), {"hit_id": step.hit.hit_id, "question": question})
 
 
 def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> None:
@@ -189,8 +190,8 @@ def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> 
     for requester in {hit.requester for hit in hits.values()}:
         moves = [step.move for step in steps if step.hit.requester == requester]
         ledger.post(connection, requester, moves)
-    _update(connection, schema.hits, list(hits.values()), _HIT_CHANGES)
-    _update(connection, schema.assignments, list(assignments.values()), _ASSIGNMENT_CHANGES)
+    _update(connection, _UPDATE_HIT, list(hits.values()), _HIT_CHANGES)
+    _update(connection, _UPDATE_ASSIGNMENT, list(assignments.values()), _ASSIGNMENT_CHANGES)
 
 
 def _moment(connection: sqlalchemy.Connection) -> tuple[int, bool]:
@@ -229,19 +230,26 @@ def _due_assignments(
 _Record = lifecycle.Hit | lifecycle.Assignment
 
 
+def _update_statement(table: sqlalchemy.Table, fields: Sequence[str]) -> sqlalchemy.Update:
+    return (
+        table.update()
+        .where(table.c.sequence == bindparam("at_sequence"))
+        .values({name: bindparam(f"new_{name}") for name in fields})
+    )
+
+
+_UPDATE_HIT = _update_statement(schema.hits, _HIT_CHANGES)
+_UPDATE_ASSIGNMENT = _update_statement(schema.assignments, _ASSIGNMENT_CHANGES)
+
+
 def _update(
     connection: sqlalchemy.Connection,
-    table: sqlalchemy.Table,
+    statement: sqlalchemy.Update,
     records: Sequence[_Record],
     fields: Sequence[str],
 ) -> None:
     if not records:
         return
-    statement = (
-        table.update()
-        .where(table.c.sequence == bindparam("at_sequence"))
-        .values({name: bindparam(f"new_{name}") for name in fields})
-    )
     connection.execute(
         statement,
         [

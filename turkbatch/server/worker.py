@@ -491,15 +491,16 @@ def _insert(
 ) -> lifecycle.Assignment:
     assignment_id = ids.new_entity_id()
     connection.execute(
-        schema.assignments.insert().values(
-            assignment_id=assignment_id,
-            hit_id=hit.hit_id,
-            worker_id=worker_id,
-            state="Accepted",
-            accepted_at=accepted_at,
-            deadline=deadline,
-            due_at=deadline,
-        )
+        schema.assignments.insert(),
+        {
+            "assignment_id": assignment_id,
+            "hit_id": hit.hit_id,
+            "worker_id": worker_id,
+            "state": "Accepted",
+            "accepted_at": accepted_at,
+            "deadline": deadline,
+            "due_at": deadline,
+        },
     )
     found = sweep.find_assignment(connection, assignment_id)
     assert found is not None  # it was put there a line above

@@ -515,14 +515,15 @@ def _remember(call: Call, hit_id: str) -> None:
     forgotten = table.c.used_at <= call.now - TOKEN_SECONDS
     call.connection.execute(table.delete().where(forgotten))
     call.connection.execute(
-        table.insert().values(
-            requester=call.requester,
-            operation=call.operation,
-            token=token,
-            used_at=call.now,
-            request_id=call.request_id,
-            hit_id=hit_id,
-        )
+        table.insert(),
+        {
+            "requester": call.requester,
+            "operation": call.operation,
+            "token": token,
+            "used_at": call.now,
+            "request_id": call.request_id,
+            "hit_id": hit_id,
+        },
     )
 
 
