@@ -17,7 +17,7 @@ from turkbatch.server import operations, protocol, service
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
-    from .conftest import Refused
+Refused = Callable[..., tuple[str, str | None, str]]
 
 Call = Callable[..., tuple[int, dict[str, str], dict[str, Any]]]
 PREFIX = "MTurkRequesterServiceV20170117."

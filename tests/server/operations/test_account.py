@@ -10,7 +10,7 @@ from turkbatch.server import ledger, service, worker
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
-    from server.conftest import Refused
+Refused = Callable[..., tuple[str, str | None, str]]
 
 NO_FUNDS = (
     "RequestError",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
-    from server.conftest import Refused
+Refused = Callable[..., tuple[str, str | None, str]]
 
 MASTERS = "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH"
 APPROVED: Any = {

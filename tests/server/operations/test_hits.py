@@ -12,7 +12,7 @@ from turkbatch.server import service, worker
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
-    from server.conftest import Refused
+Refused = Callable[..., tuple[str, str | None, str]]
 
 DAY = 86_400
 SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
