@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import traceback
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
