@@ -26,7 +26,7 @@ def vanish(client: MTurkClient) -> Vanish:
 
     def delete(batch: Path) -> str:
         hit_id = directory.open_batch(batch).hit_ids()[1]
-        client.update_expiration_for_hit(HITId=hit_id, ExpireAt=0)
+        client.update_expiration_for_hit(HITId=hit_id, ExpireAt="0")
         for one in harness.assignments(client, hit_id):
             if one["AssignmentStatus"] == "Submitted":
                 client.approve_assignment(AssignmentId=one["AssignmentId"])

@@ -105,11 +105,7 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
     _check_closed(batch, there)
     worked_on = {hit_id for hit_id, hit in there.items() if hit["NumberOfAssignmentsPending"]}
     _check_saved(batch, service, there, progress)
-    failures = [
-        (f"HIT {hit_id}", error)
-        for hit_id, error in found.failures.items()
-        if not hits.is_gone(error)
-    ]
+    failures = hits.missing(batch, found)
     todo = [hit_id for hit_id in there if hit_id not in worked_on]
     done = 0
 
@@ -122,6 +118,8 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
         log.done("delete", hit_id)
 
     with contextlib.closing(journal.Changes(batch.path / layout.CHANGES)) as log:
+        for hit_id in _deleted_before(batch, found):
+            log.done("delete", hit_id)
         for outcome in service.each(delete_hit, todo):
             if outcome.error is not None:
                 failures.append((f"HIT {outcome.item}", outcome.error))
@@ -133,6 +131,13 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
             f"{done} HITs of {batch.path} are deleted; {len(failures)} are not:", failures
         )
     return DeletedBatch(batch.path, done, len(hit_ids) - len(todo) - len(worked_on), len(worked_on))
+
+
+def _deleted_before(batch: Batch, found: hits.Found) -> list[str]:
+    """List what the service says is deleted, as after a reply that never came."""
+    gone = [hit_id for hit_id, hit in found.hits.items() if hit["HITStatus"] == "Disposed"]
+    gone += [hit_id for hit_id, error in found.failures.items() if hits.is_gone(error)]
+    return [hit_id for hit_id in gone if batch.results.is_final(hit_id)]
 
 
 def _check_settled(batch: Batch) -> None:

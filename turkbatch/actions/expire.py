@@ -96,11 +96,7 @@ def expire(batch: Batch, service: calls.Calls, progress: Progress) -> ExpiredBat
         for hit_id, hit in found.hits.items()
         if hit["HITStatus"] != "Disposed" and not hits.expired(hit, now)
     ]
-    failures = [
-        (f"HIT {hit_id}", error)
-        for hit_id, error in found.failures.items()
-        if not hits.is_gone(error)
-    ]
+    failures = hits.missing(batch, found)
     done = 0
 
     def expire_hit(hit_id: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turkbatch import errors
 from turkbatch.actions.progress import Progress
 from turkbatch.mturk import calls
+
+if TYPE_CHECKING:
+    from turkbatch.batch.directory import Batch
 
 Json = Mapping[str, Any]
 
@@ -125,3 +128,33 @@ def is_gone(error: Exception) -> bool:
     return isinstance(error, errors.NotFoundError) or (
         isinstance(error, errors.StateError) and "'Disposed'" in str(error)
     )
+
+
+def is_lost(batch: Batch, hit: Json) -> bool:
+    """Whether a HIT was deleted, by someone else, before its work was saved."""
+    return (
+        hit["HITStatus"] == "Disposed"
+        and hit["MaxAssignments"] > hit["NumberOfAssignmentsAvailable"]
+        and not batch.results.is_final(hit["HITId"])
+    )
+
+
+def missing(batch: Batch, found: Found) -> list[tuple[str, Exception]]:
+    """List the HITs that could not be read, and those that were lost.
+
+    What was deleted after everything of it had been saved is none of them.
+
+    Returns
+    -------
+    list of (str, Exception)
+        What each is, and why.
+    """
+    failed = [
+        (f"HIT {hit_id}", error)
+        for hit_id, error in found.failures.items()
+        if not (is_gone(error) and batch.results.is_final(hit_id))
+    ]
+    lost = errors.NotFoundError("was deleted at the service before its results were saved")
+    return failed + [
+        (f"HIT {hit_id}", lost) for hit_id, hit in found.hits.items() if is_lost(batch, hit)
+    ]

@@ -97,11 +97,7 @@ def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
     hit_ids = batch.hit_ids()
     deleted = batch.deleted()
     found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
-    failures = [
-        (f"HIT {hit_id}", error)
-        for hit_id, error in found.failures.items()
-        if not _was_saved(batch, hit_id, error)
-    ]
+    failures = hits.missing(batch, found)
     changed = [hit for hit in found.hits.values() if _may_have_changed(batch, hit)]
     done = len(hit_ids) - len(changed) - len(failures)
     progress("saving HITs", done, len(hit_ids))
@@ -109,7 +105,7 @@ def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
         if outcome.error is None:
             done += 1
             progress("saving HITs", done, len(hit_ids))
-        elif not _was_saved(batch, outcome.item["HITId"], outcome.error):
+        elif not (hits.is_gone(outcome.error) and batch.results.is_final(outcome.item["HITId"])):
             failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
     report = _report(batch, hit_ids)
     if failures:
@@ -123,23 +119,19 @@ def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
     return report
 
 
-def _was_saved(batch: Batch, hit_id: str, error: Exception) -> bool:
-    """Whether a HIT that is gone from the service was saved to the end before it went."""
-    if not hits.is_gone(error):
-        return False
-    saved = batch.results.load(hit_id)
-    return saved is not None and saved.final
-
-
 def _may_have_changed(batch: Batch, hit: hits.Json) -> bool:
     """Whether a HIT can differ from what is saved of it.
 
     Its counters and status tell of every submission and review but one: overriding a
     rejection changes no counter, so HITs with rejected work are always fetched again.
     """
+    if hits.is_lost(batch, hit):
+        return False
     saved = batch.results.load(hit["HITId"])
     if saved is None or not saved.final:
         return True
+    if hit["HITStatus"] == "Disposed":
+        return False
     if any(one["AssignmentStatus"] == "Rejected" for one in saved.assignments):
         return True
     return saved.hit != results.as_json(hit)
@@ -149,19 +141,19 @@ def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> None:
     """Fetch a HIT's assignments and save both.
 
     A page's token comes with the last page too; reading stops early once as many came as
-    the HIT can have.
+    the HIT had when it was listed. Should more have come since, its counters will tell.
     """
-    most = int(hit["MaxAssignments"]) - int(hit["NumberOfAssignmentsPending"])
+    if hit["HITStatus"] == "Disposed":
+        batch.results.save(hit, [])  # nobody had worked on it
+        return
+    unsubmitted = int(hit["NumberOfAssignmentsPending"]) + int(hit["NumberOfAssignmentsAvailable"])
+    most = int(hit["MaxAssignments"]) - unsubmitted
     assignments: list[hits.Json] = []
     pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit["HITId"])
     for page in pages:
         assignments += page
         if len(assignments) >= most:
             break
-    if not assignments and hit["HITStatus"] == "Disposed":
-        saved = batch.results.load(hit["HITId"])
-        if saved is not None:
-            return  # a deleted HIT may show no assignments any more; what is saved stays
     # Stable: among equal times, whole seconds as they are, the service's own order stays.
     assignments.sort(key=lambda one: one["SubmitTime"])
     batch.results.save(hit, assignments)

@@ -137,6 +137,11 @@ class Results:
         if path.is_file():
             yield from files.read_json_lines(path)
 
+    def is_final(self, hit_id: str) -> bool:
+        """Whether everything that will ever come of a HIT is saved."""
+        saved = self.load(hit_id)
+        return saved is not None and saved.final
+
     def all_final(self, hit_ids: Sequence[str]) -> bool:
         """Whether everything that will ever come of these HITs is saved."""
-        return all((saved := self.load(hit_id)) and saved.final for hit_id in hit_ids)
+        return all(self.is_final(hit_id) for hit_id in hit_ids)
