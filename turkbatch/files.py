@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,34 +48,28 @@ def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
     file object
         A UTF-8 text file. If the block raises, ``path`` stays as it was.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    work = _beside(path)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline=newline) as file:
+        # Not mkstemp, whose files nobody else can read: a shared results folder would lose
+        # its group's access at every save. The umask is left to the system, because it can't
+        # be read without being changed for all threads.
+        with work.open("x", encoding="utf-8", newline=newline) as file:
             yield file
             file.flush()
-            _match_mode(file.fileno(), path)
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             os.fsync(file.fileno())
         # The rename must not come before the content is on disk, nor be lost after it.
-        Path(name).replace(path)
+        work.replace(path)
         sync_directory(path.parent)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        work.unlink(missing_ok=True)
         raise
 
 
-def _match_mode(descriptor: int, path: Path) -> None:
-    """Give a new file the mode of the one it replaces, or what ``open`` would give.
-
-    ``mkstemp`` makes files that nobody else can read; a shared results folder
-    would lose its group's access at every save.
-    """
-    try:
-        mode = path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    os.fchmod(descriptor, mode)
+def _beside(path: Path) -> Path:
+    """Name something that is not there, in the same directory."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -86,14 +80,23 @@ def replace_text(path: Path, text: str) -> None:
 
 def replace_json(path: Path, value: object, *, indent: int | None = 2) -> None:
     """Replace a file's content by one JSON document and a line end."""
-    replace_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+    replace_text(path, _dump(value, indent=indent) + "\n")
 
 
 def replace_json_lines(path: Path, values: Sequence[object]) -> None:
     """Replace a file's content by one JSON document a line."""
     with replacing(path) as file:
         for value in values:
-            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            file.write(_dump(value) + "\n")
+
+
+def _dump(value: object, *, indent: int | None = None) -> str:
+    """Write JSON that can be encoded: half of a surrogate pair stays an escape.
+
+    A reply of the service may hold one, and what it says must be on disk all the same.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextlib.contextmanager
@@ -116,12 +119,10 @@ def directory(path: Path) -> Iterator[Path]:
     FileExistsError
         If something came to be at ``path`` meanwhile.
     """
-    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    work = _beside(path)
+    work.mkdir()
     try:
         yield work
-        mask = os.umask(0)
-        os.umask(mask)
-        work.chmod(0o777 & ~mask)
         for folder, _, names in os.walk(work):
             for name in names:
                 with (Path(folder) / name).open("rb") as file:
@@ -177,7 +178,7 @@ class Log:
             If the disk is full or gone. A part of a line that got written is
             taken back, so that the next line does not run into it.
         """
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        lines = "".join(_dump(record) + "\n" for record in records)
         data = lines.encode()
         with self._writing:
             self._write_whole(data)
@@ -358,14 +359,19 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     BatchError
         If a line is not a JSON object.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = json.loads(line.decode())
             except ValueError as problem:
-                raise errors.BatchError(f"{path}:{number}: not JSON: {problem}") from problem
+                raise errors.BatchError(
+                    f"{path}:{number}: not JSON: {problem}; restore the file from a copy"
+                ) from problem
             if not isinstance(record, dict):
-                raise errors.BatchError(f"{path}:{number}: holds {json_kind(record)}, no object")
+                raise errors.BatchError(
+                    f"{path}:{number}: holds {json_kind(record)}, not an object;"
+                    " restore the file from a copy"
+                )
             yield record
