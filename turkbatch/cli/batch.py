@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -650,6 +652,10 @@ def _place(pin: Mapping[str, str]) -> str:
     return pin.get("endpoint_url") or pin.get("database") or pin["environment"]
 
 
+DEMO_COLUMNS = frozenset({"WorkerId", "AssignmentStatus", "utterance"})
+"""What of the demo's table is shown, beside its inputs."""
+
+
 @options.command(commands, "demo")
 @click.argument("directory", metavar="[DIR]", type=options.PATH, required=False)
 def demo(directory: Path | None) -> None:
@@ -667,6 +673,9 @@ def demo(directory: Path | None) -> None:
         output.data(f"\n# {what}\n$ turkbatch {' '.join(arguments)}")
 
     done = actions.demo(directory, tell=tell, show=lambda text: output.data(text.rstrip()))
-    output.data(f"\n$ cat results.csv\n{done.table.rstrip()}")
+    rows = list(csv.DictReader(io.StringIO(done.table)))
+    shown = [name for name in rows[0] if name.startswith("Input.") or name in DEMO_COLUMNS]
+    output.data("\nA part of results.csv:")
+    output.table([[row[name] for name in shown] for row in rows], header=shown)
     if directory is not None:
         output.say(f"\nEverything is in {done.directory}.")

@@ -37,7 +37,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except errors.TurkbatchError as error:
-            _show(f"Error: {error}")
+            faults = error.findings if isinstance(error, errors.InputError) else (error,)
+            for fault in faults:
+                _show(f"Error: {fault}")
             _traceback_if_verbose()
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:

@@ -80,7 +80,11 @@ def translated(operation: str, environment: environments.Environment) -> Iterato
         raise errors.CredentialsError(no_credentials(environment)) from error
     except botocore.exceptions.ParamValidationError as error:
         raise errors.ServiceError(f"{operation}: {error}", operation=operation) from error
-    except (botocore.exceptions.HTTPClientError, botocore.parsers.ResponseParserError) as error:
+    except (
+        botocore.exceptions.ConnectionError,
+        botocore.exceptions.HTTPClientError,
+        botocore.parsers.ResponseParserError,
+    ) as error:
         raise errors.UnreachableError(
             _unreachable(error, operation, environment), operation=operation
         ) from error

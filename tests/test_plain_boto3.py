@@ -1,0 +1,62 @@
+"""A boto3 program that knows nothing of turkbatch, on ``turkbatch server run``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import boto3
+
+mturk = boto3.client("mturk", region_name="us-east-1", aws_access_key_id="a",
+                     aws_secret_access_key="b")
+question = open("question.xml").read()
+hits = [
+    mturk.create_hit(Title="T", Description="D", Reward="0.05", LifetimeInSeconds=3600,
+                     AssignmentDurationInSeconds=600, Question=question)["HIT"]["HITId"]
+    for _ in range(2)
+]
+listed = [hit["HITId"] for hit in mturk.list_hits()["HITs"]]
+assert sorted(listed) == sorted(hits), listed
+import subprocess, sys
+subprocess.run([sys.executable, "-m", "turkbatch", "server", "work"], check=True)
+for hit in hits:
+    for one in mturk.list_assignments_for_hit(HITId=hit)["Assignments"]:
+        mturk.approve_assignment(AssignmentId=one["AssignmentId"])
+    mturk.delete_hit(HITId=hit)
+assert mturk.list_hits()["NumResults"] == 0
+print(mturk.get_account_balance()["AvailableBalance"])
+"""
+
+QUESTION = """<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/\
+AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd"><HTMLContent><![CDATA[
+<form><input name="word" required><input type="submit"></form>
+]]></HTMLContent><FrameHeight>0</FrameHeight></HTMLQuestion>"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """The address that ``turkbatch server run`` prints."""
+    command = [sys.executable, "-m", "turkbatch", "server", "run", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+def test_a_plain_boto3_program_runs_on_our_server(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_MTURK", url)
+    (tmp_path / "question.xml").write_text(QUESTION)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "9999.88\n"
