@@ -18,6 +18,7 @@ import contextlib
 import dataclasses
 import email.utils
 import logging
+import math
 import random
 import threading
 import time
@@ -49,6 +50,8 @@ ATTEMPTS = 8
 """Tries of a call to a service that has answered before: some 30 seconds in all."""
 BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 30.0
+THROTTLED_BACKOFF_SECONDS = 0.1
+LONGEST_THROTTLED_BACKOFF_SECONDS = 3.0
 THROTTLED_PATIENCE_SECONDS = 900.0
 """How long every single call may be throttled before we give up."""
 READY_BUT_UNREAD = 64
@@ -62,55 +65,124 @@ class StoppedError(Exception):
 class Pace:
     """How many requests a second go out, learnt from what the service lets through.
 
-    Nothing is held back until the service throttles. From then on requests go out at a
-    rate: just under what got through in the last second, cut again at most twice a
-    second while throttling goes on, and raised a little with each success (additive
-    increase, multiplicative decrease).
+    Nothing is held back until the service throttles more than a small share of the
+    requests. From then on they go out at a rate: just under what got through in the last
+    second, cut again at most twice a second while throttling goes on, and raised again,
+    slowly near the limit and faster once nothing has been throttled for some seconds.
+
+    A limit shows as a share of throttled replies that grows with the rate, so a small
+    share is the place to be: there, the service gives all that it has to give. Replies
+    that are throttled now and then, whatever the rate, are let be.
     """
 
-    CUT = 0.9
-    RISE_PER_SECOND = 0.25
-    """Requests a second that are added each second."""
+    TOLERATED = 0.05
+    """Share of throttled replies that changes nothing."""
+    FEW = 3
+    """Fewer throttled replies are no sign of anything."""
+    UNDER = 0.9
+    """The new rate, as a share of what got through."""
+    DEEPEST_CUT = 0.5
     SLOWEST = 0.2
+    FIRST = 4.0
+    """Requests a second if nothing has got through yet."""
     CUTS_APART_SECONDS = 0.5
+    RISE = 0.02
+    """Share by which the rate is raised in a second, near the limit."""
+    FASTER_RISE = 0.3
+    NEAR_SECONDS = 20.0
+    """The limit is near for so long after a cut."""
+    RISES_APART_SECONDS = 0.25
+    FAR_SECONDS = 1.0
+    """Slots further off are not taken: the rate may be another by then."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._now = monotonic
         self._lock = threading.Lock()
         self._passed: collections.deque[float] = collections.deque(maxlen=1000)
+        self._replies = 0
+        self._throttled = 0
         self._next_slot = 0.0
         self._last_cut = float("-inf")
-        self._last_success = monotonic()
+        self._begun = self._last_rise = self._last_success = monotonic()
         self.rate: float | None = None
 
-    def delay(self) -> float:
-        """Take the next slot; return the seconds until it comes."""
+    def slot(self) -> tuple[bool, float]:
+        """Take the next slot; say whether there is one, and in how many seconds.
+
+        Without one, ask again after these seconds.
+        """
+        if self.rate is None:
+            return True, 0.0
         with self._lock:
-            if self.rate is None:
-                return 0.0
             now = self._now()
-            slot = max(now, self._next_slot)
-            self._next_slot = slot + 1 / self.rate
-            return slot - now
+            start = max(now, self._next_slot)
+            if start - now > self.FAR_SECONDS:
+                return False, self.FAR_SECONDS
+            self._next_slot = start + 1 / self.rate
+            return True, start - now
 
     def succeeded(self) -> None:
         """Note a request that got through."""
         with self._lock:
-            self._last_success = self._now()
-            self._passed.append(self._last_success)
-            if self.rate is not None:
-                self.rate += self.RISE_PER_SECOND / self.rate
+            now = self._last_success = self._now()
+            self._passed.append(now)
+            self._count()
+            if self.rate is not None and now - self._last_rise >= self.RISES_APART_SECONDS:
+                self._raise(now, self.rate)
 
-    def throttled(self) -> float:
-        """Note a throttled request; return the seconds since one got through."""
+    def throttled(self, since: float) -> float:
+        """Note a throttled request.
+
+        Parameters
+        ----------
+        since : float
+            When it was first sent.
+
+        Returns
+        -------
+        float
+            Seconds since a request got through, or since it was sent if that is less.
+        """
         with self._lock:
             now = self._now()
-            if now - self._last_cut >= self.CUTS_APART_SECONDS:
-                self._last_cut = now
-                got_through = sum(1 for moment in self._passed if now - moment <= 1.0)
-                current = self.rate if self.rate is not None else max(1.0, got_through)
-                self.rate = max(self.SLOWEST, current * self.CUT)
-            return now - self._last_success
+            self._throttled += 1
+            self._count()
+            if now - self._last_cut >= self.CUTS_APART_SECONDS and self._too_many():
+                self._cut(now)
+            return now - max(self._last_success, since)
+
+    def _count(self) -> None:
+        self._replies += 1
+        if self._replies > 400:  # so much is remembered that what was long ago fades
+            self._replies, self._throttled = self._replies // 2, self._throttled // 2
+
+    def _too_many(self) -> bool:
+        """Whether more are throttled than a tolerated share can be by chance."""
+        expected = self.TOLERATED * self._replies
+        return self._throttled >= max(self.FEW, expected + 2 * math.sqrt(expected))
+
+    def _got_through(self, now: float) -> float:
+        """Count what got through in a second, the last one."""
+        count = sum(1 for moment in self._passed if now - moment <= 1.0)
+        return count / max(0.25, min(1.0, now - self._begun))
+
+    def _cut(self, now: float) -> None:
+        before = self.FIRST / self.DEEPEST_CUT if self.rate is None else self.rate
+        rate = max(self._got_through(now) * self.UNDER, before * self.DEEPEST_CUT)
+        if self.rate is not None:
+            rate = min(rate, self.rate * self.UNDER)
+        self.rate = max(self.SLOWEST, rate)
+        self._last_cut = self._last_rise = now
+        self._replies = self._throttled = 0
+        logger.info("throttled: %.1f requests a second from now on", self.rate)
+
+    def _raise(self, now: float, rate: float) -> None:
+        near = now - self._last_cut < self.NEAR_SECONDS
+        seconds = min(1.0, now - self._last_rise)
+        raised = rate * (1 + (self.RISE if near else self.FASTER_RISE) * seconds)
+        # More than twice what is asked for says nothing about what would be let through.
+        self.rate = max(rate, min(raised, 2 * self._got_through(now) + 1))
+        self._last_rise = now
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,23 +235,36 @@ class Calls:
             When the service refuses for good, or does not answer. With
             ``outcome_unknown``, the work may have been done all the same.
         """
-        attempt = 0
+        attempt = throttled = 0
+        begun = time.monotonic()
         while True:
-            attempt += 1
-            self._wait(self.pace.delay())
+            self._wait_for_slot()
             try:
                 reply = self._send(method, parameters)
             except errors.ThrottledError:
-                if self.pace.throttled() > THROTTLED_PATIENCE_SECONDS:
+                throttled += 1
+                if self.pace.throttled(begun) > THROTTLED_PATIENCE_SECONDS:
                     raise
+                self._wait(
+                    _backoff(
+                        throttled, THROTTLED_BACKOFF_SECONDS, LONGEST_THROTTLED_BACKOFF_SECONDS
+                    )
+                )
             except (errors.FaultError, errors.UnreachableError) as error:
+                attempt += 1
                 if attempt >= (ATTEMPTS if self.service_time else FIRST_ATTEMPTS):
                     raise
                 logger.info("%s; trying again (%d)", error, attempt)
-                self._wait(_backoff(attempt))
+                self._wait(_backoff(attempt, BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS))
             else:
                 self.pace.succeeded()
                 return reply
+
+    def _wait_for_slot(self) -> None:
+        taken = False
+        while not taken:
+            taken, seconds = self.pace.slot()
+            self._wait(seconds)
 
     def _send(self, method: str, parameters: Mapping[str, object]) -> Reply:
         operation = self.client.meta.method_to_api_mapping[method]
@@ -285,9 +370,9 @@ class Calls:
                 raise
 
 
-def _backoff(attempt: int) -> float:
-    longest: float = min(LONGEST_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))
-    return longest * random.uniform(0.75, 1.0)
+def _backoff(attempt: int, first: float, longest: float) -> float:
+    seconds: float = min(longest, first * 2 ** min(attempt - 1, 20))
+    return seconds * random.uniform(0.75, 1.0)
 
 
 def _without_questions(parameters: Mapping[str, object]) -> Mapping[str, object]:
