@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from turkbatch.server import app, service, store, worker
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk import MTurkClient
+
+Ask = Callable[..., tuple[int, dict[str, str], str]]
+TARGET = {"X-Amz-Target": "MTurkRequesterServiceV20170117.ListHITs"}
+PAGE = "<form><input name=assignmentId type=hidden><input name=colour></form>"
+
+
+@pytest.fixture
+def ask(url: str) -> Ask:
+    """Send a request as a browser or a script does; no redirect is followed."""
+
+    def send(
+        method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, dict[str, str], str]:
+        if isinstance(body, dict):
+            body = urllib.parse.urlencode(body)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
+        try:
+            connection.request(method, path, body, headers)  # type: ignore[arg-type]
+            reply = connection.getresponse()
+            return reply.status, dict(reply.getheaders()), reply.read().decode()
+        finally:
+            connection.close()
+
+    return send
+
+
+def test_info_names_version_database_and_clock(
+    ask: Ask, served: service.Service, database: store.Store
+) -> None:
+    served.clock.advance(60)
+    status, _, body = ask("GET", "/turkbatch/info")
+
+    found = json.loads(body)
+    assert status == 200
+    assert found.pop("clock").startswith(served.clock.now().isoformat()[:13])
+    assert re.match(r"[0-9]+\.[0-9]+", found.pop("version"))
+    assert found == {"database": database.database, "clock_offset_seconds": 60.0}
+
+
+def test_faults_are_loaded_shown_and_cleared(ask: Ask, outside: MTurkClient) -> None:
+    plan = {"plan": "ListHITs:500@1 lag=30"}
+    assert json.loads(ask("PUT", "/turkbatch/faults", json.dumps(plan))[2]) == plan
+    assert json.loads(ask("GET", "/turkbatch/faults")[2]) == plan
+    with pytest.raises(outside.exceptions.ServiceFault, match="temporarily unable"):
+        outside.list_hits()
+    assert json.loads(ask("DELETE", "/turkbatch/faults")[2]) == {"plan": ""}
+    assert outside.list_hits()["NumResults"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("{", "send {"),
+        ('{"plan": 3}', "send {"),
+        ('{"plan": "GetHIT:explode"}', 'no kind "explode"'),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_refused(ask: Ask, body: str, reason: str) -> None:
+    status, _, reply = ask("PUT", "/turkbatch/faults", body)
+
+    assert status == 400
+    assert reason in json.loads(reply)["error"]
+
+
+def test_calls_are_counted_and_the_count_reset(ask: Ask, outside: MTurkClient) -> None:
+    outside.list_hits()
+    outside.list_hits()
+    outside.get_account_balance()
+
+    assert json.loads(ask("GET", "/turkbatch/calls")[2]) == {"GetAccountBalance": 1, "ListHITs": 2}
+    assert json.loads(ask("DELETE", "/turkbatch/calls")[2]) == {}
+
+
+def test_only_loopback_names_are_answered(ask: Ask) -> None:
+    answered = [
+        ask("GET", "/turkbatch/info", Host=host)[0]
+        for host in ("localhost:80", "127.0.0.1", "[::1]:99", "evil.example.com", "", "[x")
+    ]
+
+    assert answered == [200, 200, 200, 403, 403, 403]
+
+
+def test_a_connection_serves_many_requests(url: str) -> None:
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
+    try:
+        sockets = set()
+        for _ in range(3):
+            connection.request("POST", "/", b"{}", TARGET)
+            sockets.add(connection.sock.getsockname())
+            assert json.loads(connection.getresponse().read()) == {"NumResults": 0, "HITs": []}
+    finally:
+        connection.close()
+
+    assert len(sockets) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /turkbatch/info HTTP/1.0\r\nHost: localhost\r\n\r\n", b"200"),
+        (b"GET /turkbatch/%ff%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"404"),
+        (b"DELETE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"405"),
+        (b"HEAD /turkbatch/info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"200"),
+    ],
+)
+def test_odd_requests_are_answered_and_the_connection_ends(
+    url: str, head: bytes, status: bytes
+) -> None:
+    parts = urllib.parse.urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(head)
+        reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert status in reply.split(b"\r\n")[0]
+
+
+def test_a_client_that_leaves_in_the_middle_harms_nobody(url: str, outside: MTurkClient) -> None:
+    parts = urllib.parse.urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
+
+    assert outside.list_hits()["NumResults"] == 0
+
+
+def test_a_huge_body_is_refused_in_the_api_s_form(ask: Ask) -> None:
+    status, headers, body = ask("POST", "/", b" " * 9_000_000, **TARGET)
+
+    assert (status, headers["Content-Type"]) == (413, "application/x-amz-json-1.1")
+    assert json.loads(body)["__type"] == "RequestEntityTooLargeException"
+
+
+def test_a_worker_previews_accepts_and_submits_through_the_pages(
+    ask: Ask, url: str, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    hit_id = make_hit(page=PAGE)
+    group = inside.get_hit(HITId=hit_id)["HIT"]["HITGroupId"]
+    preview = ask("GET", f"/mturk/preview?groupId={group}")[2]
+    assert f"assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&amp;hitId={hit_id}&amp;turkSub" in preview
+
+    status, headers, _ = ask("POST", "/mturk/accept", {"hitId": hit_id, "workerId": "A1"})
+    location = urllib.parse.urlsplit(headers["Location"])
+    query = dict(urllib.parse.parse_qsl(location.query))
+    assert (status, location.path, list(query)) == (
+        303,
+        "/dynamic/hit",
+        ["assignmentId", "hitId", "workerId", "turkSubmitTo"],
+    )
+    assert (query["hitId"], query["workerId"], query["turkSubmitTo"]) == (hit_id, "A1", url)
+
+    status, headers, page = ask("GET", f"{location.path}?{location.query}")
+    assert (status, page) == (200, PAGE)
+    assert headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
+
+    fields = {"assignmentId": query["assignmentId"], "colour": "red & \N{SNOWMAN}"}
+    assert ask("POST", "/mturk/externalSubmit", fields)[0] == 200
+    answer = inside.get_assignment(AssignmentId=query["assignmentId"])["Assignment"]["Answer"]
+    assert "<FreeText>red &amp; &#9731;</FreeText>" in answer
+
+
+def test_an_external_question_leads_to_its_own_page(
+    ask: Ask, inside: MTurkClient, properties: dict[str, Any]
+) -> None:
+    question = (
+        '<ExternalQuestion xmlns="http://mechanicalturk.amazonaws.com/'
+        'AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd">'
+        "<ExternalURL>https://example.com/task?row=7</ExternalURL><FrameHeight>0</FrameHeight>"
+        "</ExternalQuestion>"
+    )
+    hit = inside.create_hit(**properties, LifetimeInSeconds=60, Question=question)["HIT"]
+    headers = ask("POST", "/mturk/accept", {"hitId": hit["HITId"], "workerId": "A1"})[1]
+
+    assert headers["Location"].startswith("https://example.com/task?row=7&assignmentId=3")
+    assert ask("GET", f"/dynamic/hit?hitId={hit['HITId']}")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"colour": "red"}, "There was a problem submitting your results for this HIT."),
+        (
+            {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE", "colour": "red"},
+            "There was a problem submitting your results for this HIT.",
+        ),
+        ({"assignmentId": "3<b>"}, "There is no assignment 3&lt;b&gt;."),
+    ],
+)
+def test_a_submission_without_an_accepted_assignment_is_refused(
+    ask: Ask, fields: dict[str, str], reason: str
+) -> None:
+    status, _, body = ask("POST", "/mturk/externalSubmit", fields)
+
+    assert status == 400
+    assert reason in body
+
+
+def test_a_second_submission_and_a_huge_one_record_nothing(
+    ask: Ask, served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    assignment_id = worker.accept(served, make_hit(), "A1")
+    fields = {"assignmentId": assignment_id, "colour": "red"}
+    huge = ask("POST", "/mturk/externalSubmit", fields | {"colour": "x" * 10_000_000})
+    first = ask("POST", "/mturk/externalSubmit", fields)
+    second = ask("POST", "/mturk/externalSubmit", fields | {"colour": "blue"})
+
+    assert [huge[0], first[0], second[0]] == [413, 200, 400]
+    assert "it is submitted" in second[2]
+    answer = inside.get_assignment(AssignmentId=assignment_id)["Assignment"]["Answer"]
+    assert "<FreeText>red</FreeText>" in answer
+
+
+def test_a_hit_is_returned_through_the_page(
+    ask: Ask, served: service.Service, make_hit: Callable[..., str]
+) -> None:
+    assignment_id = worker.accept(served, make_hit(), "A1")
+    status, _, _ = ask("POST", "/mturk/return", {"assignmentId": assignment_id})
+
+    assert (status, worker.task(served, assignment_id).state) == (200, "Returned")
+
+
+def test_nothing_but_loopback_can_be_bound(served: service.Service) -> None:
+    with pytest.raises(app.BindError, match="only loopback addresses"):
+        app.serve(served, "0.0.0.0", 0)
+
+
+def test_a_taken_port_is_said_to_be_so(served: service.Service, url: str) -> None:
+    port = urllib.parse.urlsplit(url).port or 0
+    with pytest.raises(app.BindError, match=f"127.0.0.1:{port} can't be listened on"):
+        app.serve(served, "127.0.0.1", port)
+
+
+def test_a_store_alone_can_be_served(database: store.Store) -> None:
+    with app.running(database) as url:
+        request = urllib.request.Request(url, b"{}", TARGET)
+        with urllib.request.urlopen(request) as reply:
+            assert json.loads(reply.read()) == {"NumResults": 0, "HITs": []}
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url)
+
+
+def test_the_end_of_the_server_ends_a_reply_that_hangs(
+    served: service.Service, database: store.Store
+) -> None:
+    served.faults.load("*:hang-before")
+    failed = threading.Event()
+
+    def ask_in_vain(url: str) -> None:
+        request = urllib.request.Request(url, b"{}", TARGET)
+        try:
+            urllib.request.urlopen(request, timeout=30)
+        except (OSError, http.client.HTTPException):
+            failed.set()
+
+    with app.running(served) as url:
+        thread = threading.Thread(target=ask_in_vain, args=(url,))
+        thread.start()
+        while not served.faults.calls():
+            thread.join(0.01)
+    thread.join(10)
+
+    assert failed.is_set()
+    assert database.path is not None
+
+
+_SERVE = """
+import sys
+from turkbatch.server import app, service, store
+with store.Store.open(sys.argv[1]) as opened:
+    app.serve(service.Service(opened), on_ready=lambda url: print(url, flush=True))
+print("stopped", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_server_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-W", "error", "-c", _SERVE, str(tmp_path / "mturk.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with urllib.request.urlopen(f"{url}/turkbatch/info") as reply:
+            assert reply.status == 200
+        os.kill(process.pid, number)
+        assert process.stdout.read() == "stopped\n"
+    assert process.returncode == 0

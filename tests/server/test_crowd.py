@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from turkbatch.server import crowd, inprocess, service, store, worker
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk import MTurkClient
+
+PAGE = """<form><input name="colour" required><input type="radio" name="sure" value="yes">
+<input type="radio" name="sure" value="no"></form>"""
+NEVER = '<form><input name="code" required pattern="(?=a)b"></form>'
+
+
+def answers(client: MTurkClient, hit_id: str) -> list[tuple[str, str]]:
+    listed = client.list_assignments_for_hit(HITId=hit_id)["Assignments"]
+    return [(one["WorkerId"], one["Answer"]) for one in listed]
+
+
+def test_every_open_assignment_is_done_once_a_worker(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    first, second = make_hit(page=PAGE, MaxAssignments=3), make_hit(page=PAGE, MaxAssignments=5)
+    told: list[tuple[int, int]] = []
+    report = crowd.work(served, workers=4, progress=lambda *done: told.append(done))
+
+    assert report == crowd.WorkReport(hits=2, assignments=7, workers=4, left=1)
+    assert told == [(1, 2), (2, 2)]
+    for hit_id, count in ((first, 3), (second, 4)):
+        workers = [worker_id for worker_id, _ in answers(inside, hit_id)]
+        assert len(set(workers)) == len(workers) == count
+    assert crowd.work(served, workers=4) == crowd.WorkReport(0, 0, 0, 1)
+
+
+def test_only_the_hits_that_are_named_are_done(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    named, other = make_hit(), make_hit()
+    report = crowd.work(served.store, hit_ids=[named], workers=1)
+
+    assert (report.hits, report.assignments) == (1, 1)
+    assert answers(inside, other) == []
+
+
+def test_some_assignments_of_each_hit_can_be_left_for_later(
+    served: service.Service, make_hit: Callable[..., str]
+) -> None:
+    for _ in range(2):
+        make_hit(MaxAssignments=3)
+
+    assert crowd.work(served, assignments=1) == crowd.WorkReport(2, 2, 2, 4)
+    later = crowd.work(served)
+    assert (later.assignments, later.left) == (4, 0)
+
+
+def test_the_same_seed_gives_the_same_answers_whatever_the_ids(
+    inside: MTurkClient, make_hit: Callable[..., str], tmp_path: Path
+) -> None:
+    def history(name: str, seed: int) -> list[Any]:
+        with store.Store.open(tmp_path / name) as opened:
+            served = service.Service(opened)
+            inprocess.attach(inside, served)
+            pages = [PAGE, PAGE, PAGE.replace("colour", "shape")]
+            made = [make_hit(page=page, MaxAssignments=2) for page in pages]
+            crowd.work(served, seed=seed)
+            return [answers(inside, hit_id) for hit_id in made]
+
+    first, second, other = history("a.db", 0), history("b.db", 0), history("c.db", 1)
+    assert first == second
+    assert first != other
+    assert first[0] != first[1]  # two HITs with the same text are not answered alike
+
+
+def test_work_takes_a_plausible_time_but_not_longer_than_the_hit_exists(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    make_hit(MaxAssignments=9, LifetimeInSeconds=86_400)
+    served.clock.advance(3_600)
+    crowd.work(served, assignments=8)
+    fresh = make_hit(MaxAssignments=9)
+    crowd.work(served, hit_ids=[fresh])
+
+    times = []
+    for hit in inside.list_hits()["HITs"]:
+        for one in inside.list_assignments_for_hit(HITId=hit["HITId"])["Assignments"]:
+            assert hit["CreationTime"] <= one["AcceptTime"] <= one["SubmitTime"] < one["Deadline"]
+            times.append((one["SubmitTime"] - one["AcceptTime"]).total_seconds())
+    assert len(set(times)) > 5
+    assert max(times) < 600
+
+
+def test_pages_that_cannot_be_answered_are_reported(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    empty, never = make_hit(page="<p>Nothing</p>"), make_hit(page=NEVER)
+    report = crowd.work(served, workers=1)
+
+    assert report == crowd.WorkReport(2, 2, 1, 0, ("code",), (empty,))
+    assert answers(inside, empty)[0][1] == ""
+    assert "<FreeText/>" in answers(inside, never)[0][1]
+
+
+def test_an_unknown_hit_is_named(served: service.Service) -> None:
+    with pytest.raises(worker.WorkerError, match="There is no HIT 3XYZ"):
+        crowd.work(served, hit_ids=["3XYZ"])
+
+
+def test_workers_have_real_ids_that_stay_the_same() -> None:
+    ids = [crowd.worker_id(number) for number in range(1, 200)]
+
+    assert len(set(ids)) == len(ids)
+    for worker_id in ids:
+        worker.check_worker_id(worker_id)
+    assert crowd.worker_id(1) == ids[0]
