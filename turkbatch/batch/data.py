@@ -22,6 +22,7 @@ from turkbatch.batch import layout
 LONGEST_CELL = 10_000_000
 """Characters; far above what a question may hold, so that the size check speaks first."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -127,7 +128,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
     index = 0
     with path.open("rb") as file:
         for number, content in enumerate(file, 1):
-            if not content.strip() or content == b"\xef\xbb\xbf\n":
+            if not _without_mark(content, number).strip():
                 continue
             try:
                 fields = _json_row(content, path, number)
@@ -143,12 +144,17 @@ def _json_rows(path: Path) -> Iterator[Row]:
         raise errors.DataError(*findings)
 
 
+def _without_mark(content: bytes, number: int) -> bytes:
+    return content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
+
+
 def _json_row(content: bytes, path: Path, number: int) -> dict[str, Any]:
     def fault(rule: str, found: str, fix: str) -> errors.DataError:
         return errors.DataError(errors.Finding(rule, str(path), found, fix, line=number))
 
+    content = _without_mark(content, number)
     try:
-        text = content.decode("utf-8-sig" if number == 1 else "utf-8")
+        text = content.decode()
     except UnicodeDecodeError as problem:
         wrong = content[problem.start]
         raise fault("not-utf-8", f"byte 0x{wrong:02x} is not UTF-8", "save as UTF-8") from problem
@@ -198,7 +204,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     'put a cell that holds quotes in quotes, and double them: "say ""hi"""',
                 ) from problem
             line, begin = begin, reader.line_num + 1
-            if not any(cell.strip() for cell in cells) and (header is None or len(cells) <= 1):
+            if _blank(cells, header):
                 continue
             if header is None:
                 header = _header(cells, path, line)
@@ -208,6 +214,13 @@ def _csv_rows(path: Path) -> Iterator[Row]:
             fields = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
             yield Row(index, line, fields)
             index += 1
+
+
+def _blank(cells: list[str], header: list[str] | None) -> bool:
+    # Two quotes alone are no blank line: so is an empty cell of a single column written.
+    if header is not None and (cells == [""] or len(cells) > 1):
+        return False
+    return not any(cell.strip() for cell in cells)
 
 
 def _text_check(path: Path) -> None:
@@ -268,7 +281,7 @@ def write_rows(data: Data, target: Path) -> None:
         (target / layout.DATA_CSV).write_bytes(content)
         rows = (json.dumps(row.fields, ensure_ascii=False).encode() for row in data)
     else:
-        lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        lines = content.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
         rows = (line.rstrip(b"\r") for line in lines if line.strip())
     with (target / layout.DATA).open("wb") as file:
         for line in rows:

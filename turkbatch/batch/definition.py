@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -48,6 +49,9 @@ class Definition:
         """Assignments a HIT; MTurk's default is 1."""
         value: int = self.hit_properties.get("MaxAssignments", 1)
         return value
+
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def read(path: Path) -> Definition:
@@ -102,7 +106,7 @@ def digest(path: Path) -> str:
     summary = hashlib.sha256()
     for name in _files(path):
         content = files.read_bytes(path / name, errors.DefinitionError)
-        summary.update(f"{name.as_posix()}\0{len(content)}\0".encode())
+        summary.update(os.fsencode(f"{name.as_posix()}\0{len(content)}\0"))
         summary.update(content)
     return summary.hexdigest()
 
@@ -147,13 +151,38 @@ def line_of(path: Path, keys: tuple[str | int, ...]) -> int | None:
         The line on which the innermost key that is there stands; None if there is none.
     """
     text = path.read_text(encoding="utf-8-sig")
-    position, line = 0, None
+    position, line = _after_blanks(text, 0), None
     for key in keys:
-        if isinstance(key, int):
-            continue
-        found = re.compile(rf'"{re.escape(key)}"\s*:').search(text, position)
-        if found is None:
+        items = {name: (begin, value) for name, begin, value in _items(text, position)}
+        if key not in items:
             break
-        position = found.end()
-        line = text.count("\n", 0, found.start()) + 1
+        begin, position = items[key]
+        line = text.count("\n", 0, begin) + 1
     return line
+
+
+def _items(text: str, position: int) -> Iterator[tuple[str | int, int, int]]:
+    """Give key, beginning and value's position of each item of an object or a list."""
+    kind = text[position]
+    if kind not in "{[":
+        return
+    decode = json.JSONDecoder(strict=False).raw_decode
+    position = _after_blanks(text, position + 1)
+    number = 0
+    while text[position] not in "}]":
+        begin, key = position, number
+        if kind == "{":
+            key, end = decode(text, position)
+            position = _after_blanks(text, _after_blanks(text, end) + 1)
+        yield key, begin, position
+        _, end = decode(text, position)
+        position = _after_blanks(text, end)
+        if text[position] == ",":
+            position = _after_blanks(text, position + 1)
+        number += 1
+
+
+def _after_blanks(text: str, position: int) -> int:
+    blanks = _BLANKS.match(text, position)
+    assert blanks is not None, "nothing is a match too"
+    return blanks.end()

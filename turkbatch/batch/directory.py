@@ -133,6 +133,12 @@ def create(
     )
     try:
         save_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.BatchError(
+            f"{save_dir}: is no directory and can't be made one ({error.strerror});"
+            " name another SAVE_DIR"
+        ) from error
+    try:
         with files.directory(target) as work:
             (work / layout.README).write_text(layout.README_TEXT, encoding="utf-8")
             (work / layout.COMMIT).write_text(commit_of(definition.path) + "\n", encoding="utf-8")
@@ -188,7 +194,7 @@ def open_batch(path: Path) -> Batch:
             f"{path}: not a batch (it has no file {layout.BATCHID});"
             " name a directory that create-batch has made"
         )
-    batch_id = (path / layout.BATCHID).read_text(encoding="utf-8").strip()
+    batch_id = (path / layout.BATCHID).read_text(encoding="utf-8", errors="replace").strip()
     if not (path / layout.BATCH).is_file():
         return Batch(path, batch_id, None)
     return Batch(path, batch_id, _read_info(path / layout.BATCH))

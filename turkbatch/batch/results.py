@@ -126,8 +126,8 @@ class Results:
         if not path.is_file():
             return None
         for record in files.read_json_lines(path):
-            hit: Json = record.get("HIT", {})
-            if hit.get("HITId") == hit_id:
+            hit = record.get("HIT")
+            if isinstance(hit, dict) and hit.get("HITId") == hit_id:
                 return hit
         raise errors.BatchError(f'{path}: expected one line {{"HIT": {{...}}}} of {hit_id}')
 
