@@ -116,7 +116,11 @@ def parse(xml: str, *, where: str = "answer") -> tuple[Answer, ...]:
 
 
 def fields(
-    xml: str, *, notes: Callable[[str], None] | None = None, where: str = "answer"
+    xml: str,
+    *,
+    notes: Callable[[str], None] | None = None,
+    where: str = "answer",
+    take_apart: bool = True,
 ) -> Fields:
     """Turn an answer document into columns.
 
@@ -128,6 +132,8 @@ def fields(
         Told, in one clause, of each answer that was left out.
     where : str
         As for `parse`.
+    take_apart : bool
+        Whether a crowd-form's ``taskAnswers`` is taken apart; the website leaves it whole.
 
     Returns
     -------
@@ -149,7 +155,7 @@ def fields(
             if notes is not None:
                 notes(f'"{answer.name}" is no answer and was left out: {NOT_ANSWERS[answer.name]}')
             continue
-        for name, values in _columns(answer):
+        for name, values in _columns(answer, take_apart):
             gathered.setdefault(name, []).extend(values)
     return {name: _alone(values) for name, values in gathered.items()}
 
@@ -160,9 +166,30 @@ def _alone(values: list[str]) -> str | list[str] | None:
     return values[0] if values else None
 
 
-def _columns(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+def flattened(fields: Mapping[str, str | None]) -> Fields:
+    """Take a crowd-form's ``taskAnswers`` apart among fields that are read already.
+
+    Parameters
+    ----------
+    fields : mapping of str to str or None
+        By name, as a results file of the requester website has them.
+
+    Returns
+    -------
+    dict of str to str, list of str or None
+        As `fields` gives them.
+    """
+    gathered: dict[str, list[str]] = {}
+    for name, value in fields.items():
+        answer = Answer(name, () if value is None else (value,), "text")
+        for column, values in _columns(answer, take_apart=True):
+            gathered.setdefault(column, []).extend(values)
+    return {name: _alone(values) for name, values in gathered.items()}
+
+
+def _columns(answer: Answer, take_apart: bool) -> Iterator[tuple[str, list[str]]]:
     """Yield the columns of one answer."""
-    if answer.name == TASK_ANSWERS and answer.kind == "text":
+    if take_apart and answer.name == TASK_ANSWERS and answer.kind == "text":
         leaves = [_crowd_leaves(value) for value in answer.values]
         if all(leaf is not None for leaf in leaves):
             yield from (pair for leaf in leaves for pair in leaf or [])

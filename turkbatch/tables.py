@@ -10,6 +10,7 @@ of a CSV is the union of the columns and has to be known first.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import decimal
@@ -112,7 +113,7 @@ def amti_row(
     hit : mapping
         MTurk's HIT, times as ISO 8601.
     assignment : mapping
-        MTurk's Assignment, times as ISO 8601.
+        MTurk's Assignment, times as ISO 8601; its ``WorkTimeInSeconds`` too, if it is known.
     fields : mapping of str to str, list of str or None
         Its answers by name, as `answers.fields` gives them.
     row : mapping, optional
@@ -157,7 +158,7 @@ def requester_row(
         As for `amti_row`.
     approval_rates : sequence of three str
         The worker's approval rates with this requester, such as ``100% (3/3)``: ever, of
-        the last 30 days, of the last 7. The API does not give them.
+        the last 30 days, of the last 7. The API does not give them; see `ApprovalRates`.
 
     Returns
     -------
@@ -171,6 +172,40 @@ def requester_row(
     result.update(_inputs(row))
     result.update((ANSWER_PREFIX + name, value) for name, value in fields.items())
     return result
+
+
+class ApprovalRates:
+    """How much of each worker's work was approved, in the words of the website.
+
+    Parameters
+    ----------
+    now : datetime
+        From which the last 30 and the last 7 days are counted back.
+    """
+
+    def __init__(self, now: datetime.datetime) -> None:
+        self._since = (None, now - datetime.timedelta(days=30), now - datetime.timedelta(days=7))
+        self._counts: dict[object, list[list[int]]] = {}
+
+    def add(self, assignment: Mapping[str, object]) -> None:
+        """Count an assignment, if it is reviewed."""
+        status = assignment.get("AssignmentStatus")
+        if status not in {"Approved", "Rejected"}:
+            return
+        at = assignment.get("ApprovalTime" if status == "Approved" else "RejectionTime")
+        reviewed = _moment(at) if isinstance(at, str) else None
+        counts = self._counts.setdefault(assignment.get("WorkerId"), [[0, 0], [0, 0], [0, 0]])
+        for since, count in zip(self._since, counts, strict=True):
+            if since is None or (reviewed is not None and reviewed >= since):
+                count[0] += status == "Approved"
+                count[1] += 1
+
+    def of(self, worker_id: object) -> tuple[str, ...]:
+        """Give a worker's three rates, such as ``67% (2/3)``; ``0% (0/0)`` without a review."""
+        return tuple(
+            f"{(200 * approved + all_) // (2 * all_) if all_ else 0}% ({approved}/{all_})"
+            for approved, all_ in self._counts.get(worker_id, [[0, 0]] * 3)
+        )
 
 
 def write(
@@ -222,10 +257,16 @@ def _free_name(name: str, taken: Mapping[str, object]) -> str:
 
 def _work_seconds(assignment: Mapping[str, object]) -> int | None:
     """Seconds from accepting to submitting, which the API, unlike the website, does not give."""
+    given = assignment.get(_WORK_TIME)
+    if isinstance(given, int):
+        return given
     accepted, submitted = (assignment.get(name) for name in ("AcceptTime", "SubmitTime"))
     if not (isinstance(accepted, str) and isinstance(submitted, str)):
         return None
-    return int((_moment(submitted) - _moment(accepted)).total_seconds())
+    try:
+        return int((_moment(submitted) - _moment(accepted)).total_seconds())
+    except ValueError:  # of a results file that someone has edited
+        return None
 
 
 def _moment(text: str) -> datetime.datetime:
@@ -237,10 +278,13 @@ def _moment(text: str) -> datetime.datetime:
 def _as_on_website(name: str, value: object) -> object:
     if value is None or name in _ALWAYS_EMPTY:
         return ""
+    # What is no time and no amount, in a results file that someone has edited, stays as it is.
     if name in _TIMES and isinstance(value, str):
-        return website_time(value)
+        with contextlib.suppress(ValueError):
+            return website_time(value)
     if name == "Reward":
-        return f"${decimal.Decimal(str(value)):.2f}"
+        with contextlib.suppress(decimal.InvalidOperation):
+            return f"${decimal.Decimal(str(value)):.2f}"
     return value
 
 

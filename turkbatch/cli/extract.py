@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -17,7 +18,7 @@ def extract() -> None:
 
 
 @options.command(extract, "tabular")
-@options.batch_dir
+@click.argument("source", metavar="BATCH_OR_CSV", type=options.PATH)
 @click.argument("output_path", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "--format",
@@ -26,16 +27,32 @@ def extract() -> None:
     type=click.Choice(["jsonl", "json", "csv"]),
     help="How to write it.  [default: as OUTPUT_PATH's suffix says, else jsonl]",
 )
+@click.option(
+    "--style",
+    type=click.Choice(["amti", "requester"]),
+    default="amti",
+    show_default=True,
+    help="amti's columns, or those of the requester website's results CSV.",
+)
 @click.option("--inputs", is_flag=True, help="Add the data row's fields, as Input.NAME.")
 @click.option("--excel-safe", is_flag=True, help="Keep spreadsheets from running cells.")
 def tabular(
-    batch_dir: Path, output_path: Path, format_name: str | None, inputs: bool, excel_safe: bool
+    source: Path,
+    output_path: Path,
+    format_name: str | None,
+    style: Literal["amti", "requester"],
+    inputs: bool,
+    excel_safe: bool,
 ) -> None:
-    """Write one row for each saved assignment of BATCH_DIR to OUTPUT_PATH (- for stdout).
+    """Write one row for each assignment of BATCH_OR_CSV to OUTPUT_PATH (- for stdout).
+
+    BATCH_OR_CSV is a batch directory whose results are saved, or a results file that was
+    downloaded from the requester website.
 
     \b
     Example:
       turkbatch extract tabular batch-* results.csv --inputs
+      turkbatch extract tabular batch-* Batch_1_batch_results.csv --style requester
     """
     from turkbatch import actions
     from turkbatch.actions import extract as action
@@ -48,9 +65,10 @@ def tabular(
     chosen = next((one for one in action.FORMATS if one == format_name), None)
     with output.Bar() as bar:
         done = actions.extract_tabular(
-            batch_dir,
+            source,
             output_path,
             format=chosen,
+            style=style,
             inputs=inputs,
             excel_safe=excel_safe,
             note=note,
