@@ -45,7 +45,10 @@ def _posting_to(url: str) -> Callable[[Path, Path], None]:
 
 
 def _data(text: str) -> Callable[[Path, Path], None]:
-    return lambda _, rows: rows.write_text(text) and None
+    def change(_: Path, rows: Path) -> None:
+        rows.write_text(text)
+
+    return change
 
 
 REQUIRED = {"Comparator": "Exists"}
