@@ -120,6 +120,15 @@ def worker_id(number: int) -> str:
     return f"A{base64.b32encode(digest).decode()[:13]}"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    hit_id: str
+    worker_id: str
+    question: questions.Question
+    form: forms.Form
+    key: str
+
+
 class _Crew:
     def __init__(
         self, database: store.Store, workers: int, seed: int, assignments: int | None
@@ -139,21 +148,23 @@ class _Crew:
         with sweep.writing(self._store) as (connection, now):
             text = worker.question_of(connection, hit_id)
             key = f"{self._seed}\n{self._copy(text)}\n{text}"
-            form = forms.read(questions.parse(text))
+            question = questions.parse(text)
+            form = forms.read(question)
             if form.asks_nothing:
                 self._without_form.append(hit_id)
+            hit = sweep.find_hit(connection, hit_id)
+            # Nobody else takes any of them before this transaction ends.
+            left = hit.available if hit is not None and lifecycle.is_open(hit, now) else 0
+            wanted = left if self._most is None else min(left, self._most)
             done = 0
             for name in self._order(key):
-                if self._most is not None and done >= self._most:
+                if done >= wanted:
                     break
-                if not self._is_open(connection, hit_id, now):
-                    break
-                done += self._submit(connection, now, hit_id, name, form, key)
-            hit = sweep.find_hit(connection, hit_id)
+                task = _Task(hit_id, name, question, form, key)
+                done += self._submit(connection, now, task)
         self._hits += bool(done)
         self._assignments += done
-        if hit is not None and lifecycle.is_open(hit, now):
-            self._left += hit.available
+        self._left += max(left - done, 0)
 
     def report(self) -> WorkReport:
         return WorkReport(
@@ -173,28 +184,20 @@ class _Crew:
     def _order(self, key: str) -> Iterator[str]:
         return iter(_chance(key).sample(self._workers, len(self._workers)))
 
-    def _is_open(self, connection: sqlalchemy.Connection, hit_id: str, now: int) -> bool:
-        hit = sweep.find_hit(connection, hit_id)
-        return hit is not None and lifecycle.is_open(hit, now)
-
-    def _submit(
-        self,
-        connection: sqlalchemy.Connection,
-        now: int,
-        hit_id: str,
-        name: str,
-        form: forms.Form,
-        key: str,
-    ) -> bool:
-        chance = _chance(f"{name}\n{key}")
+    def _submit(self, connection: sqlalchemy.Connection, now: int, task: _Task) -> bool:
+        chance = _chance(f"{task.worker_id}\n{task.key}")
         seconds = round(_TYPICAL_WORK_SECONDS * chance.lognormvariate(0, 0.6))
         try:
-            assignment_id = worker.accept_in(connection, now, hit_id, name, seconds_ago=seconds)
+            assignment_id = worker.accept_in(
+                connection, now, task.hit_id, task.worker_id, seconds_ago=seconds
+            )
         except worker.WorkerError:
             return False  # has done it before
-        filled = forms.fill(form, chance)
-        worker.submit_in(connection, now, assignment_id, name, filled.fields)
-        self._active.add(name)
+        filled = forms.fill(task.form, chance)
+        worker.submit_in(
+            connection, now, assignment_id, task.worker_id, filled.fields, asked=task.question
+        )
+        self._active.add(task.worker_id)
         self._unfilled.update(dict.fromkeys(filled.unfilled))
         return True
 

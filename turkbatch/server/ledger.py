@@ -48,8 +48,7 @@ def read(connection: sqlalchemy.Connection, requester: str) -> Account:
     Account
         An opening one, if nothing has moved yet.
     """
-    table = schema.accounts
-    row = connection.execute(table.select().where(table.c.requester == requester)).one_or_none()
+    row = connection.execute(_ACCOUNT, {"whose": requester}).one_or_none()
     if row is None:
         return Account(requester, OPENING_CENTS, 0, 0, 0, OPENING_CENTS)
     return Account(*row)
@@ -143,6 +142,7 @@ def _moves_money(move: lifecycle.Move) -> bool:
     return bool(move.available_cents or move.held_cents or move.paid_cents or move.fees_cents)
 
 
+_ACCOUNT = schema.accounts.select().where(schema.accounts.c.requester == bindparam("whose"))
 _UPDATE = (
     schema.accounts.update()
     .where(schema.accounts.c.requester == bindparam("whose"))

@@ -109,7 +109,7 @@ class Store:
         sqlalchemy.Connection
             For reading only.
         """
-        with self._engine.connect() as connection, connection.begin():
+        with self._engine.connect() as connection, _see_one_state(connection).begin():
             yield connection
 
     @contextlib.contextmanager
@@ -238,7 +238,8 @@ def _free_name(path: Path) -> Path:
 
 def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
     if url.get_backend_name() != "sqlite":
-        return sqlalchemy.create_engine(url, isolation_level="REPEATABLE READ")
+        # A writer must see what was committed while it waited for its lock.
+        return sqlalchemy.create_engine(url, isolation_level="READ COMMITTED")
     engine = sqlalchemy.create_engine(
         url,
         # More threads than this wait for a connection instead of failing.
@@ -280,6 +281,13 @@ def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     # asks for the lock later fails at once if another has written in between.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _see_one_state(connection: sqlalchemy.Connection) -> sqlalchemy.Connection:
+    # SQLite shows one state to a transaction anyway.
+    if connection.dialect.name == "sqlite":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _exclude_other_writers(connection: sqlalchemy.Connection) -> None:

@@ -34,6 +34,10 @@ _MOMENT = select(
     .scalar_subquery()
     .label("assignment_due"),
 )
+_HIT = select(schema.hits).where(schema.hits.c.hit_id == bindparam("id"))
+_ASSIGNMENT = select(schema.assignments).where(
+    schema.assignments.c.assignment_id == bindparam("id")
+)
 
 
 @contextlib.contextmanager
@@ -117,9 +121,7 @@ def find_hit(connection: sqlalchemy.Connection, hit_id: str) -> lifecycle.Hit | 
     lifecycle.Hit or None
         None if there never was one; a deleted one is found.
     """
-    row = connection.execute(
-        select(schema.hits).where(schema.hits.c.hit_id == hit_id)
-    ).one_or_none()
+    row = connection.execute(_HIT, {"id": hit_id}).one_or_none()
     return None if row is None else lifecycle.Hit(*row)
 
 
@@ -140,9 +142,7 @@ def find_assignment(
     lifecycle.Assignment or None
         In whatever state.
     """
-    row = connection.execute(
-        select(schema.assignments).where(schema.assignments.c.assignment_id == assignment_id)
-    ).one_or_none()
+    row = connection.execute(_ASSIGNMENT, {"id": assignment_id}).one_or_none()
     return None if row is None else lifecycle.Assignment(*row)
 
 

@@ -13,7 +13,7 @@ import dataclasses
 import re
 
 import sqlalchemy
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from turkbatch.server import answers, ids, lifecycle, questions, schema, service, store, sweep
 
@@ -259,6 +259,8 @@ def submit_in(
     assignment_id: str,
     worker_id: str,
     fields: answers.Fields,
+    *,
+    asked: questions.Question | None = None,
 ) -> None:
     """Hand in an accepted assignment within a transaction.
 
@@ -270,6 +272,8 @@ def submit_in(
         From there, too.
     assignment_id, worker_id, fields
         As of :func:`submit`.
+    asked : questions.Question, optional
+        The HIT's question, from whoever has it at hand.
 
     Raises
     ------
@@ -277,7 +281,9 @@ def submit_in(
         As of :func:`submit`.
     """
     assignment, hit = _accepted(connection, assignment_id, worker_id)
-    answer = answers.document(fields, questions.parse(question_of(connection, hit.hit_id)))
+    if asked is None:
+        asked = questions.parse(question_of(connection, hit.hit_id))
+    answer = answers.document(fields, asked)
     _, delay = _times(connection, hit)
     step = lifecycle.submit(hit, assignment, now, answer, delay)
     sweep.save(connection, [step])
@@ -441,17 +447,17 @@ def _offer(row: sqlalchemy.RowMapping) -> Offer:
     )
 
 
+_KEPT = schema.assignments.select().where(
+    schema.assignments.c.hit_id == bindparam("hit"),
+    schema.assignments.c.worker_id == bindparam("worker"),
+    schema.assignments.c.state.in_(["Accepted", *lifecycle.VISIBLE_STATES]),
+)
+
+
 def _kept(
     connection: sqlalchemy.Connection, hit_id: str, worker_id: str
 ) -> lifecycle.Assignment | None:
-    table = schema.assignments
-    row = connection.execute(
-        table.select().where(
-            table.c.hit_id == hit_id,
-            table.c.worker_id == worker_id,
-            table.c.state.in_(["Accepted", *lifecycle.VISIBLE_STATES]),
-        )
-    ).one_or_none()
+    row = connection.execute(_KEPT, {"hit": hit_id, "worker": worker_id}).one_or_none()
     return None if row is None else lifecycle.Assignment(*row)
 
 
@@ -471,14 +477,15 @@ def _accepted(
     return assignment, hit
 
 
+_TIMES = select(
+    schema.hit_types.c.assignment_duration_seconds,
+    schema.hit_types.c.auto_approval_delay_seconds,
+).where(schema.hit_types.c.hit_type_id == bindparam("id"))
+
+
 def _times(connection: sqlalchemy.Connection, hit: lifecycle.Hit) -> tuple[int, int]:
     """Read how long an assignment lasts, and after how long it is approved by itself."""
-    table = schema.hit_types
-    duration, delay = connection.execute(
-        select(table.c.assignment_duration_seconds, table.c.auto_approval_delay_seconds).where(
-            table.c.hit_type_id == hit.hit_type_id
-        )
-    ).one()
+    duration, delay = connection.execute(_TIMES, {"id": hit.hit_type_id}).one()
     return duration, delay
 
 
