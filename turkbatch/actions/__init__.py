@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
 from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
+from turkbatch.actions.decisions import DecisionPlan
 from turkbatch.actions.delete import DeletedBatch, delete_batch
 from turkbatch.actions.demo import Demo, demo
 from turkbatch.actions.expire import ExpiredBatch, expire_batch
@@ -26,6 +27,7 @@ from turkbatch.actions.review import (
     ReviewedBatch,
     Submission,
     Waiting,
+    plan_decisions,
     review_batch,
     submissions,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "Checked",
     "CreatedBatch",
     "Decision",
+    "DecisionPlan",
     "DeletedBatch",
     "Demo",
     "ExpiredBatch",
@@ -74,6 +77,7 @@ __all__ = [
     "extract_xml",
     "move_clock",
     "plan_batch",
+    "plan_decisions",
     "repin_batch",
     "reset_server",
     "resume_batch",

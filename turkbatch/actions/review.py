@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turkbatch import answers, errors
+from turkbatch import answers, errors, money
+from turkbatch.actions import decisions as decisions_file
 from turkbatch.actions import hits, pinned
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.actions.status import submitted_of
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
 
     from turkbatch.batch.directory import Batch
 
-MOST_FEEDBACK_CHARACTERS = 1024
-"""https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_RejectAssignmentOperation.html"""
+MOST_FEEDBACK_CHARACTERS = decisions_file.MOST_FEEDBACK_CHARACTERS
 
-HOLDS = {"approve": "Approved", "reject": "Rejected"}
+HOLDS = {"approve": "Approved", "reject": "Rejected", "override": "Approved"}
 """The status that an action leads to."""
 
 
@@ -78,6 +79,8 @@ class ReviewedBatch:
         Decisions that held before: made by an earlier run, or by auto-approval.
     contradicted : dict of str to str
         Assignments that hold the opposite of what was decided, and their status.
+    overridden : int
+        Rejections that this run turned back.
     """
 
     batch_dir: Path
@@ -85,6 +88,7 @@ class ReviewedBatch:
     rejected: int
     already: int
     contradicted: Mapping[str, str]
+    overridden: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,12 +185,11 @@ def _rows(batch: Batch, wanted: set[int | None]) -> dict[int | None, Mapping[str
 
 
 def _submitted(service: calls.Calls, hit_id: str) -> list[hits.Json]:
-    pages = service.pages(
-        "list_assignments_for_hit",
-        "Assignments",
-        HITId=hit_id,
-        AssignmentStatuses=["Submitted"],
-    )
+    return _assignments(service, hit_id, AssignmentStatuses=["Submitted"])
+
+
+def _assignments(service: calls.Calls, hit_id: str, **only: list[str]) -> list[hits.Json]:
+    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id, **only)
     found = [assignment for page in pages for assignment in page]
     return sorted(found, key=lambda one: one["SubmitTime"])
 
@@ -198,6 +201,110 @@ def _readable(assignment: Mapping[str, Any]) -> Mapping[str, Any]:
         return answers.fields(text)
     except errors.AnswerError:
         return {"(unreadable answer)": text}
+
+
+def plan_decisions(
+    client: MTurkClient,
+    batch_dir: pinned.PathLike,
+    decisions_path: pinned.PathLike | None = None,
+    *,
+    undo: bool = False,
+    feedback: str = "",
+    concurrency: int = calls.DEFAULT_CONCURRENCY,
+    progress: Progress = silent,
+) -> decisions_file.DecisionPlan:
+    """Hold decisions from a file against what the service holds; send nothing.
+
+    Parameters
+    ----------
+    client : MTurkClient
+        A boto3 client that goes to where the batch is.
+    batch_dir : path
+        The batch.
+    decisions_path : path, optional
+        A results CSV with Approve and Reject filled in, or JSON Lines; see
+        :mod:`turkbatch.actions.decisions`.
+    undo : bool
+        Turn rejections back: all of the batch, or those that the file approves.
+    feedback : str
+        What workers are told where the file rejects with an ``x`` alone.
+    concurrency : int
+        Requests in flight at most.
+    progress : Progress
+        Told of the HITs read.
+
+    Returns
+    -------
+    DecisionPlan
+        If it has no problems, its decisions are for :func:`review_batch`.
+
+    Raises
+    ------
+    DataError
+        If the file can't be read.
+    PartialError
+        If some HITs could not be read, so that what they hold is not known.
+    """
+    marks = [] if decisions_path is None else decisions_file.read(Path(decisions_path))
+    batch = pinned.opened(client, batch_dir)
+    service = calls.Calls(client, concurrency=concurrency)
+    named = None if decisions_path is None else decisions_file.hit_ids(marks)
+    held = _held(batch, service, named, progress)
+    now = hits.service_now(service)
+    if decisions_path is None:
+        return decisions_file.plan_undo(held, now=now)
+    return decisions_file.plan(marks, held, now=now, undo=undo, feedback=feedback)
+
+
+def _held(
+    batch: Batch, service: calls.Calls, named: set[str] | None, progress: Progress
+) -> dict[str, decisions_file.Held]:
+    """Read every assignment of the HITs that are named, or of all; saved ones of deleted HITs."""
+    wanted = [one for one in batch.hit_ids() if named is None or one in named]
+    deleted = batch.deleted()
+    found = hits.read_hits(service, [one for one in wanted if one not in deleted], progress)
+    failures = [
+        (f"HIT {hit_id}", error)
+        for hit_id, error in found.failures.items()
+        if not hits.is_gone(error)
+    ]
+    there = {key: hit for key, hit in found.hits.items() if hit["HITStatus"] != "Disposed"}
+    held: dict[str, decisions_file.Held] = {}
+    for hit_id in wanted:
+        saved = None if hit_id in there else batch.results.load(hit_id)
+        if saved is not None:
+            held.update(_holdings(saved.hit, saved.assignments))
+    taken = [
+        hit for hit in there.values() if hit["NumberOfAssignmentsCompleted"] or submitted_of(hit)
+    ]
+    for outcome in service.each(lambda hit: _assignments(service, hit["HITId"]), taken):
+        if outcome.error is not None:
+            failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
+        held.update(_holdings(outcome.item, outcome.value or []))
+        progress("reading assignments", len(held), None)
+    if failures:
+        raise errors.PartialError(
+            f"{len(failures)} HITs could not be read, and nothing was sent:", failures
+        )
+    return held
+
+
+def _holdings(hit: hits.Json, assignments: Iterable[hits.Json]) -> dict[str, decisions_file.Held]:
+    reward = money.amount(hit["Reward"])
+    required = hit.get("QualificationRequirements", [])
+    masters = any(one["QualificationTypeId"] in money.MASTERS for one in required)
+    fee = money.fee(reward, assignments=hit["MaxAssignments"], masters=masters)
+    return {
+        one["AssignmentId"]: decisions_file.Held(
+            one["AssignmentStatus"], _moment(one["SubmitTime"]), reward, fee
+        )
+        for one in assignments
+    }
+
+
+def _moment(value: datetime | str) -> datetime:
+    """Give a time of the service as it came, or as it was saved."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def review_batch(
@@ -286,7 +393,7 @@ def _decide(
     again = {one.assignment_id for one in decisions}
     decisions += [one for key, one in state.open.items() if key not in again]
     todo = [one for one in decisions if state.done.get(one.assignment_id) != one.action]
-    counts = {"approve": 0, "reject": 0, "already": len(decisions) - len(todo)}
+    counts = {"approve": 0, "reject": 0, "override": 0, "already": len(decisions) - len(todo)}
     contradicted: dict[str, str] = {}
     failures: list[tuple[str, Exception]] = []
     with contextlib.closing(journal.Reviews(batch.path / layout.REVIEWS)) as log:
@@ -309,7 +416,12 @@ def _decide(
             failures,
         )
     return ReviewedBatch(
-        batch.path, counts["approve"], counts["reject"], counts["already"], contradicted
+        batch.path,
+        counts["approve"],
+        counts["reject"],
+        counts["already"],
+        contradicted,
+        counts["override"],
     )
 
 
@@ -324,17 +436,19 @@ class _Sender:
         """Send a decision; return the status that held before it, None if it took effect."""
         self._log.intend(decision)
         try:
-            if decision.action == "approve":
-                self._service.call(
-                    "approve_assignment",
-                    AssignmentId=decision.assignment_id,
-                    **({"RequesterFeedback": decision.feedback} if decision.feedback else {}),
-                )
-            else:
+            if decision.action == "reject":
                 self._service.call(
                     "reject_assignment",
                     AssignmentId=decision.assignment_id,
                     RequesterFeedback=decision.feedback,
+                )
+            else:
+                # The flag is given alone where a rejection is meant to be turned back: it
+                # must not happen by an approval that came too late.
+                told = {"RequesterFeedback": decision.feedback} if decision.feedback else {}
+                flag = {"OverrideRejection": True} if decision.action == "override" else {}
+                self._service.call(
+                    "approve_assignment", AssignmentId=decision.assignment_id, **told, **flag
                 )
         except errors.StateError as error:
             return self._compare(decision, error)

@@ -39,7 +39,8 @@ from typing import Any, Literal
 from turkbatch import files
 
 Record = Mapping[str, Any]
-Action = Literal["approve", "reject"]
+Action = Literal["approve", "reject", "override"]
+"""``override`` approves what was rejected."""
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -186,8 +187,8 @@ class Decision:
     ----------
     assignment_id : str
         The assignment.
-    action : {"approve", "reject"}
-        What to do.
+    action : {"approve", "reject", "override"}
+        What to do; ``override`` turns a rejection back.
     feedback : str
         What the worker is told; required by MTurk for a rejection.
     """

@@ -340,6 +340,22 @@ def _next_step(status: actions.BatchStatus, batch_dir: Path) -> str | None:
     default="-",
     help="Where marked assignments go, one JSON object a line.  [default: standard output]",
 )
+@click.option(
+    "--decisions",
+    type=options.PATH,
+    metavar="FILE",
+    help="Approve and reject as FILE says: the website's results CSV, or JSON Lines.",
+)
+@click.option(
+    "--feedback",
+    metavar="TEXT",
+    help="With --decisions: the reason where FILE rejects with an x alone.",
+)
+@click.option(
+    "--undo",
+    is_flag=True,
+    help="Turn rejections back: all of the batch, or those that FILE approves.",
+)
 @options.yes
 @options.concurrency
 def review_batch(
@@ -347,6 +363,9 @@ def review_batch(
     target: options.Target,
     approve_all: bool,
     mark_file_path: TextIO,
+    decisions: Path | None,
+    feedback: str | None,
+    undo: bool,
     yes: bool,
     concurrency: int,
 ) -> None:
@@ -356,13 +375,35 @@ def review_batch(
     r to reject (with a reason, which the worker is told), s to skip, m to mark it for later,
     q to stop. Work on HITs that are still open can be reviewed too.
 
+    A file of decisions has the columns AssignmentId, Approve and Reject: an x, or a text for
+    the worker. Nothing is sent until all of it is clear. Rejected work can be approved for 30
+    days after its submission, with --undo.
+
     \b
     Example:
       turkbatch review-batch batch-* --approve-all
+      turkbatch review-batch batch-* --decisions Batch_1_batch_results.csv
     """
     from turkbatch import actions
+    from turkbatch.cli import decisions as from_file
 
+    if approve_all and (decisions or undo):
+        raise click.UsageError("give --approve-all, or --decisions and --undo")
+    if feedback and not decisions:
+        raise click.UsageError("--feedback goes with --decisions")
     client = target.client(batch_dir)
+    if decisions or undo:
+        chosen = from_file.planned(
+            client,
+            batch_dir,
+            decisions,
+            undo=undo,
+            feedback=feedback or "",
+            ask=not yes,
+            concurrency=concurrency,
+        )
+        _review(client, batch_dir, chosen, concurrency)
+        return
     with output.Bar() as bar:
         found = actions.submissions(client, batch_dir, concurrency=concurrency, progress=bar)
     waiting = found.submissions
@@ -490,8 +531,9 @@ def _review(
         done = actions.review_batch(
             client, batch_dir, decisions=decisions, concurrency=concurrency, progress=bar
         )
+    turned = f", {done.overridden} rejections turned back" if done.overridden else ""
     already = f", {done.already} were decided before" if done.already else ""
-    output.say(f"{done.approved} approved, {done.rejected} rejected{already}.")
+    output.say(f"{done.approved} approved, {done.rejected} rejected{turned}{already}.")
     for assignment_id, status in done.contradicted.items():
         output.say(f"Warning: {assignment_id} is {status} at the service, and stays so.")
 
