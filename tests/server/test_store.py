@@ -148,3 +148,18 @@ def test_a_killed_process_leaves_what_it_committed_and_no_lock(tmp_path: Path) -
         assert served.balance().available_cents == 7
         served.set_balance(8)
         assert served.balance().available_cents == 8
+
+
+_OPEN = """
+import sys
+from turkbatch.server import service, store
+with store.Store.open(sys.argv[1]) as opened:
+    print(service.Service(opened).balance().available_cents)
+"""
+
+
+def test_processes_that_open_a_new_database_at_once_share_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _OPEN, str(tmp_path / "mturk.db")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+
+    assert [process.communicate()[0] for process in processes] == ["1000000\n"] * 4

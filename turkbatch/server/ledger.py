@@ -23,7 +23,21 @@ REQUESTER: Final = "default"
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """What an account holds, in cents."""
+    """What an account holds.
+
+    Parameters
+    ----------
+    requester : str
+        Whose it is.
+    available_cents : int
+        To be spent.
+    held_cents : int
+        For open HITs and work that is not reviewed.
+    paid_cents, fees_cents : int
+        Gone to workers, and to the service.
+    deposited_cents : int
+        All of these together.
+    """
 
     requester: str
     available_cents: int

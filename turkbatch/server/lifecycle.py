@@ -39,7 +39,35 @@ VISIBLE_STATES: Final = ("Submitted", "Approved", "Rejected")
 
 @dataclasses.dataclass(frozen=True)
 class Hit:
-    """A HIT as stored, without its question. Times are seconds since 1970, money is cents."""
+    """A HIT as stored, without its question. Times are seconds since 1970, money is cents.
+
+    Parameters
+    ----------
+    sequence : int
+        Number in the order of creation; 0 before it is stored.
+    hit_id, requester, hit_type_id : str
+        What it is, whose, and of which type.
+    annotation : str or None
+        RequesterAnnotation.
+    created_at, expires_at : int
+        CreationTime and Expiration.
+    max_assignments : int
+        How many are wanted.
+    reward_cents, fee_cents : int
+        For one assignment, fixed when the HIT is made.
+    pending, submitted, approved, rejected : int
+        Assignments in each state; `submitted` are those not yet reviewed.
+    reviewing : int
+        1 if marked by UpdateHITReviewStatus.
+    reviewable_since, deleted_at : int or None
+        When it last became Reviewable, and when it was deleted.
+    held_cents : int
+        Money that waits for what may still be approved.
+    status : str
+        HITStatus at the last change.
+    due_at : int or None
+        When it next changes by itself.
+    """
 
     sequence: int
     hit_id: str
@@ -80,7 +108,25 @@ class Hit:
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """An assignment as stored. Times are seconds since 1970."""
+    """An assignment as stored. Times are seconds since 1970.
+
+    Parameters
+    ----------
+    sequence : int
+        Number in the order of acceptance.
+    assignment_id, hit_id, worker_id : str
+        What it is, of which HIT, and whose.
+    state : str
+        One of AssignmentState.
+    accepted_at, deadline : int
+        AcceptTime, and when it is abandoned.
+    submitted_at, auto_approval_at, approved_at, rejected_at : int or None
+        As in the API.
+    answer, feedback : str or None
+        Answer and RequesterFeedback.
+    due_at : int or None
+        When it next changes by itself.
+    """
 
     sequence: int
     assignment_id: str
@@ -100,7 +146,19 @@ class Assignment:
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """Money that changes hands; the four parts always add up to zero."""
+    """Money that changes hands; the four parts always add up to zero.
+
+    Parameters
+    ----------
+    at : int
+        Seconds since 1970.
+    kind : str
+        What happened, such as ``create`` or ``approve``.
+    hit_id, assignment_id : str or None
+        To which.
+    available_cents, held_cents, paid_cents, fees_cents : int
+        What each part of the account gains, or loses if negative.
+    """
 
     at: int
     kind: str
@@ -114,7 +172,17 @@ class Move:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One thing that happened: the HIT after it, the assignment after it, the money."""
+    """One thing that happened.
+
+    Parameters
+    ----------
+    hit : Hit
+        After it.
+    assignment : Assignment or None
+        The one that changed, after it.
+    move : Move
+        The money.
+    """
 
     hit: Hit
     assignment: Assignment | None

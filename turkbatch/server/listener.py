@@ -75,7 +75,15 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         request: Any,  # noqa: ANN401, as in the standard library
         client_address: Any,  # noqa: ANN401, as in the standard library
     ) -> None:
-        """Start a thread for a connection, and remember both for the end."""
+        """Start a thread for a connection, and remember both for the end.
+
+        Parameters
+        ----------
+        request : socket.socket
+            The connection.
+        client_address : tuple
+            Where it comes from.
+        """
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), daemon=True
         )
@@ -88,7 +96,15 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         request: Any,  # noqa: ANN401, as in the standard library
         client_address: Any,  # noqa: ANN401, as in the standard library
     ) -> None:
-        """Serve a connection to its end."""
+        """Serve a connection to its end.
+
+        Parameters
+        ----------
+        request : socket.socket
+            The connection.
+        client_address : tuple
+            Where it comes from.
+        """
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -96,7 +112,15 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
                 self._connections.pop(request, None)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Log what went wrong with a connection; one that the client broke is no error."""
+        """Log what went wrong with a connection; one that the client broke is no error.
+
+        Parameters
+        ----------
+        request : socket.socket
+            The connection.
+        client_address : tuple
+            Where it comes from.
+        """
         level = logging.DEBUG if isinstance(sys.exception(), OSError) else logging.ERROR
         _logger.log(level, "connection from %s failed", client_address, exc_info=True)
         del request

@@ -59,22 +59,66 @@ def request_error(code: str, message: str) -> Refusal:
 
 
 def hit_does_not_exist(hit_id: str) -> Refusal:
-    """Refuse an unknown HIT; the text is recorded, with its small letters."""
+    """Refuse an unknown HIT; the text is recorded, with its small letters.
+
+    Parameters
+    ----------
+    hit_id : str
+        The HIT.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error("HITDoesNotExist", f"Hit {hit_id} does not exist.")
 
 
 def hit_type_does_not_exist(hit_type_id: str) -> Refusal:
-    """Refuse an unknown HIT type; the text follows that of an unknown HIT."""
+    """Refuse an unknown HIT type; the text follows that of an unknown HIT.
+
+    Parameters
+    ----------
+    hit_type_id : str
+        The HIT type.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error("HITTypeDoesNotExist", f"HIT type {hit_type_id} does not exist.")
 
 
 def assignment_does_not_exist(assignment_id: str) -> Refusal:
-    """Refuse an unknown assignment; the text is recorded."""
+    """Refuse an unknown assignment; the text is recorded.
+
+    Parameters
+    ----------
+    assignment_id : str
+        The assignment.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error("AssignmentDoesNotExist", f"Assignment {assignment_id} does not exist.")
 
 
 def invalid_assignment_state(*allowed: str) -> Refusal:
-    """Refuse what the assignment's state does not allow; the text is recorded."""
+    """Refuse what the assignment's state does not allow; the text is recorded.
+
+    Parameters
+    ----------
+    *allowed : str
+        States that would allow it.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error(
         "InvalidAssignmentState",
         f"This operation can be called with a status of: {','.join(allowed)}",
@@ -82,7 +126,20 @@ def invalid_assignment_state(*allowed: str) -> Refusal:
 
 
 def invalid_hit_state(status: str, *allowed: str) -> Refusal:
-    """Refuse what the HIT's state does not allow; recorded, with its two blanks."""
+    """Refuse what the HIT's state does not allow; recorded, with its two blanks.
+
+    Parameters
+    ----------
+    status : str
+        The state that it is in.
+    *allowed : str
+        States that would allow it.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error(
         "InvalidHITState",
         f"This HIT is currently in the state '{status}'.  "
@@ -91,7 +148,18 @@ def invalid_hit_state(status: str, *allowed: str) -> Refusal:
 
 
 def hit_already_exists(hit_id: str) -> Refusal:
-    """Refuse a token that made a HIT within 24 hours; the HIT's id is in the text."""
+    """Refuse a token that made a HIT within 24 hours; the HIT's id is in the text.
+
+    Parameters
+    ----------
+    hit_id : str
+        The HIT.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error("HitAlreadyExists", f'The HIT with ID "{hit_id}" already exists.')
 
 
@@ -100,6 +168,16 @@ def duplicate_call(request_id: str) -> Refusal:
 
     The text is unconfirmed; that it holds the id of the first request is documented, and
     one client looks for the word "idempotency".
+
+    Parameters
+    ----------
+    request_id : str
+        Of the first request with the token.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
     """
     return request_error(
         "DuplicateCall",
@@ -109,7 +187,13 @@ def duplicate_call(request_id: str) -> Refusal:
 
 
 def insufficient_funds() -> Refusal:
-    """Refuse what the account can't pay for; the text is recorded."""
+    """Refuse what the account can't pay for; the text is recorded.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error(
         "InsufficientFunds",
         "This Requester has insufficient funds in their account to complete this transaction. "
@@ -118,7 +202,13 @@ def insufficient_funds() -> Refusal:
 
 
 def invalid_maximum_assignments_increase() -> Refusal:
-    """Refuse to take a HIT from fewer than ten assignments to ten or more."""
+    """Refuse to take a HIT from fewer than ten assignments to ten or more.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return request_error(
         "InvalidMaximumAssignmentsIncrease",
         "HITs created with fewer than 10 assignments cannot be extended to have 10 or more "
@@ -127,7 +217,18 @@ def invalid_maximum_assignments_increase() -> Refusal:
 
 
 def xml_error(details: str) -> Refusal:
-    """Refuse XML that can't be parsed or breaks its schema; the text is recorded."""
+    """Refuse XML that can't be parsed or breaks its schema; the text is recorded.
+
+    Parameters
+    ----------
+    details : str
+        What the parser found.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ParameterValidationError",
         "There was an error parsing the XML question or answer data in your request. Please "
@@ -138,7 +239,20 @@ def xml_error(details: str) -> Refusal:
 
 
 def invalid_value(parameter: str, value: object) -> Refusal:
-    """Refuse a parameter's value; the text is recorded."""
+    """Refuse a parameter's value; the text is recorded.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name in the API.
+    value : object
+        As sent.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ParameterValidationError",
         f'The value "{value}" is not valid for the parameter {parameter}.',
@@ -147,7 +261,20 @@ def invalid_value(parameter: str, value: object) -> Refusal:
 
 
 def too_short(parameter: str, minimum: int) -> Refusal:
-    """Refuse a text that is too short; recorded, with its two blanks."""
+    """Refuse a text that is too short; recorded, with its two blanks.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name in the API.
+    minimum : int
+        Characters.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ParameterValidationError",
         f"Your request parameter {parameter}  has a minimum length of {minimum}.",
@@ -156,7 +283,20 @@ def too_short(parameter: str, minimum: int) -> Refusal:
 
 
 def too_long(parameter: str, maximum: int) -> Refusal:
-    """Refuse a text that is too long; worded after the recorded text for too short."""
+    """Refuse a text that is too long; worded after the recorded text for too short.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name in the API.
+    maximum : int
+        Characters, or bytes of a question.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ParameterValidationError",
         f"Your request parameter {parameter}  has a maximum length of {maximum}.",
@@ -165,7 +305,18 @@ def too_long(parameter: str, maximum: int) -> Refusal:
 
 
 def missing_parameters(names: str) -> Refusal:
-    """Refuse a request that lacks something the model does not require."""
+    """Refuse a request that lacks something the model does not require.
+
+    Parameters
+    ----------
+    names : str
+        What is missing.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ParameterValidationError",
         f"Your request is missing required parameters. Required parameters include {names}.",
@@ -174,7 +325,18 @@ def missing_parameters(names: str) -> Refusal:
 
 
 def invalid_combination(*parameters: str) -> Refusal:
-    """Refuse parameters that exclude one another; the text is recorded."""
+    """Refuse parameters that exclude one another; the text is recorded.
+
+    Parameters
+    ----------
+    *parameters : str
+        Their names in the API.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "InvalidParameterCombinationError",
         "The combination of parameters supplied to the request is invalid: "
@@ -183,7 +345,18 @@ def invalid_combination(*parameters: str) -> Refusal:
 
 
 def validation(failures: Iterable[str]) -> Refusal:
-    """Refuse what breaks the model itself, in the front end's recorded wording."""
+    """Refuse what breaks the model itself, in the front end's recorded wording.
+
+    Parameters
+    ----------
+    failures : iterable of str
+        One clause for each constraint.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     found = list(failures)
     plural = "" if len(found) == 1 else "s"
     return Refusal(
@@ -193,23 +366,69 @@ def validation(failures: Iterable[str]) -> Refusal:
 
 
 def not_here_yet(what: str, instead: str = "") -> Refusal:
-    """Refuse what MTurk has and this server lacks; the code is our own, to be plain."""
+    """Refuse what MTurk has and this server lacks; the code is our own, to be plain.
+
+    Parameters
+    ----------
+    what : str
+        What is lacking.
+    instead : str, optional
+        What to do for now, as a clause.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     message = f"This server does not have {what} yet{instead and '; '}{instead}."
     return Refusal("RequestError", message, "turkbatch.Missing")
 
 
 def unknown_operation(target: str) -> Refusal:
-    """Refuse a target that is no operation of the API."""
+    """Refuse a target that is no operation of the API.
+
+    Parameters
+    ----------
+    target : str
+        As sent.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal("UnknownOperationException", f'There is no operation "{target}".')
 
 
 def not_json(reason: str) -> Refusal:
-    """Refuse a body that is no JSON object, as AWS's JSON front ends do."""
+    """Refuse a body that is no JSON object, as AWS's JSON front ends do.
+
+    Parameters
+    ----------
+    reason : str
+        As a sentence.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal("SerializationException", reason)
 
 
 def too_large(limit_bytes: int) -> Refusal:
-    """Refuse a body beyond any that a valid request can have."""
+    """Refuse a body beyond any that a valid request can have.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        The most that is taken.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "RequestEntityTooLargeException",
         f"The request is larger than {limit_bytes} bytes.",
@@ -218,12 +437,24 @@ def too_large(limit_bytes: int) -> Refusal:
 
 
 def throttled() -> Refusal:
-    """Refuse because too many requests came; what clients met in big batches."""
+    """Refuse because too many requests came; what clients met in big batches.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal("ThrottlingException", "Rate exceeded")
 
 
 def service_fault() -> Refusal:
-    """Fail as the service does in trouble of its own: worth another try."""
+    """Fail as the service does in trouble of its own: worth another try.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
     return Refusal(
         "ServiceFault",
         "Amazon Mechanical Turk is temporarily unable to process your request. Try your call "

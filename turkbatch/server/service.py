@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from sqlalchemy import exc
 
@@ -38,6 +39,11 @@ class Service:
     fees : {"mturk", "none"}
         Which fees HITs made from now on cost.
 
+    Raises
+    ------
+    ValueError
+        If the fault plan can't be read, or there are no such fees.
+
     Attributes
     ----------
     store : Store
@@ -58,6 +64,8 @@ class Service:
         self.store = store
         self.clock = clock.Clock(store)
         self.faults = _faults(faults)
+        if fees not in get_args(operations.Fees):
+            raise ValueError(f'no fees "{fees}"; there are {", ".join(get_args(operations.Fees))}')
         self.fees: operations.Fees = fees
 
     def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:

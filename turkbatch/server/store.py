@@ -182,8 +182,15 @@ class Store:
 
     def _prepare(self) -> None:
         try:
+            with self.read() as connection:
+                empty = _is_empty(connection, self.database)
+            if not empty:
+                return
             with self.write() as connection:
-                _create_or_check(connection, self.database)
+                # Another process may have been faster.
+                if _is_empty(connection, self.database):
+                    schema.metadata.create_all(connection)
+                    _write_version(connection)
         except exc.DBAPIError as error:
             raise StoreError(f"{self.database}: cannot be opened: {error.orig}") from error
 
@@ -202,12 +209,11 @@ def _url(database: str | Path) -> sqlalchemy.URL:
     return url
 
 
-def _create_or_check(connection: sqlalchemy.Connection, name: str) -> None:
+def _is_empty(connection: sqlalchemy.Connection, name: str) -> bool:
+    """Tell whether there is no table yet; refuse tables that are not ours."""
     tables = set(sqlalchemy.inspect(connection).get_table_names())
     if not tables:
-        schema.metadata.create_all(connection)
-        _write_version(connection)
-        return
+        return True
     if schema.settings.name not in tables:
         raise StoreError(f"{name}: is not the database of a turkbatch server")
     version = connection.scalar(
@@ -220,6 +226,7 @@ def _create_or_check(connection: sqlalchemy.Connection, name: str) -> None:
             f"{name}: was written by a later turkbatch (database version {version}, this one "
             f"knows {schema.VERSION}); upgrade turkbatch"
         )
+    return False
 
 
 def _write_version(connection: sqlalchemy.Connection) -> None:

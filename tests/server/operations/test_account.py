@@ -168,3 +168,9 @@ def test_reviving_an_expired_hit_holds_its_money_again(
 def test_a_balance_cannot_be_negative(served: service.Service) -> None:
     with pytest.raises(ValueError, match="cannot be negative"):
         served.set_balance(-1)
+
+
+def test_other_fees_than_there_are_are_refused(served: service.Service) -> None:
+    fees: Any = "some"
+    with pytest.raises(ValueError, match='no fees "some"; there are mturk, none'):
+        service.Service(served.store, fees=fees)
