@@ -144,7 +144,8 @@ class _BatchResults:
     def rows(self, note: Callable[[str], None]) -> Iterator[dict[str, Any]]:
         hit_ids = _saved(self.batch)
         rates = self._rates(hit_ids) if self.style == "requester" else None
-        for number, (hit, row) in enumerate(_hits(self.batch, hit_ids), 1):
+        with_rows = self.inputs or self.style == "requester"
+        for number, (hit, row) in enumerate(_hits(self.batch, hit_ids, with_rows=with_rows), 1):
             for assignment in self.batch.results.assignments(hit["HITId"]):
                 fields = answers.fields(
                     assignment.get("Answer", ""),
@@ -215,19 +216,21 @@ def _saved(batch: Batch) -> list[str]:
 
 
 def _hits(
-    batch: Batch, hit_ids: list[str]
+    batch: Batch, hit_ids: list[str], *, with_rows: bool
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
-    """Give each saved HIT beside the row that it was made from, in the order of the rows."""
-    wanted = set(hit_ids)
-    rows = batch.rows_of_hits()
-    if any(rows[hit_id] is None for hit_id in hit_ids):
-        for hit_id in hit_ids:
-            yield _hit(batch, hit_id), None
-        return
-    by_row = {row: hit_id for hit_id, row in rows.items() if hit_id in wanted}
-    for row in batch.data:
-        if row.index in by_row:
-            yield _hit(batch, by_row[row.index]), row.fields
+    """Give each saved HIT beside the row that it was made from, in the order of the rows.
+
+    The row is None where it is not wanted, or where the files no longer tell it; no
+    result is left out for that.
+    """
+    indices = batch.rows_of_hits()
+    data = iter(batch.data) if with_rows else iter(())
+    row = next(data, None)
+    for hit_id in hit_ids:
+        index = indices[hit_id]
+        while row is not None and index is not None and row.index < index:
+            row = next(data, None)
+        yield _hit(batch, hit_id), row.fields if row and row.index == index else None
 
 
 def _hit(batch: Batch, hit_id: str) -> Mapping[str, Any]:
