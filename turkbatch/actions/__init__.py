@@ -21,6 +21,7 @@ from turkbatch.actions.demo import Demo, demo
 from turkbatch.actions.expire import ExpiredBatch, expire_batch
 from turkbatch.actions.extend import ExtendedBatch, ExtensionQuote, extend_batch
 from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
+from turkbatch.actions.new import NewDefinition, Starter, new_definition, starters
 from turkbatch.actions.progress import Progress
 from turkbatch.actions.repin import RepinnedBatch, repin_batch
 from turkbatch.actions.review import (
@@ -56,6 +57,7 @@ __all__ = [
     "ExtendedBatch",
     "ExtensionQuote",
     "Extracted",
+    "NewDefinition",
     "Plan",
     "Progress",
     "Quote",
@@ -63,6 +65,7 @@ __all__ = [
     "ReviewedBatch",
     "SavedBatch",
     "ServerClock",
+    "Starter",
     "Submission",
     "Waiting",
     "WorkDone",
@@ -76,6 +79,7 @@ __all__ = [
     "extract_tabular",
     "extract_xml",
     "move_clock",
+    "new_definition",
     "plan_batch",
     "plan_decisions",
     "repin_batch",
@@ -84,6 +88,7 @@ __all__ = [
     "review_batch",
     "run_server",
     "save_batch",
+    "starters",
     "status_batch",
     "submissions",
     "work_batch",

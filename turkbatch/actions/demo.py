@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from turkbatch import errors
-from turkbatch.actions import pinned
+from turkbatch.actions import new, pinned
 from turkbatch.mturk import environments
 
 STARTER = "utterance-collection"
@@ -98,9 +96,7 @@ def _run(
     tell: Callable[[str, Sequence[str]], None],
     show: Callable[[str], None],
 ) -> Demo:
-    starter = importlib.resources.files("turkbatch") / "starters" / STARTER
-    with importlib.resources.as_file(starter) as source:
-        shutil.copytree(source, directory, dirs_exist_ok=True)
+    new.new_definition(STARTER, directory)
     variables = _variables(directory)
     for what, arguments in STEPS:
         tell(what, arguments)
