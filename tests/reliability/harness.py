@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
 
 Moment = Literal["before", "after"]
+MOMENTS: tuple[Moment, ...] = ("before", "after")
 Json = Mapping[str, Any]
 
 STARTUP = Path(__file__).parent / "startup"
@@ -122,6 +124,14 @@ def killed_at_fsync(number: int, moment: Moment, *arguments: object) -> bool:
     return code != 0
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something has happened that tells nobody."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
 def write_rows(path: Path, count: int) -> Path:
     """Write rows whose words tell them apart."""
     path.write_text("".join(f'{{"word": "word{number}."}}\n' for number in range(count)))
@@ -144,11 +154,17 @@ def listed(client: MTurkClient) -> list[Any]:
 
 
 def check_created(
-    served: service.Service, client: MTurkClient, batch_dir: Path, rows: Path, *, hits: int = 0
+    served: service.Service,
+    client: MTurkClient,
+    batch_dir: Path,
+    rows: Path,
+    *,
+    others: int = 0,
+    money: bool = True,
 ) -> None:
     """Hold the service's HITs against the rows: none lost, none doubled, money right.
 
-    ``hits`` are there besides.
+    So many ``others`` are there besides. Expired ones hold no ``money`` any more.
     """
     batch = directory.open_batch(batch_dir)
     assert batch.info is not None
@@ -159,7 +175,7 @@ def check_created(
         if (row := layout.row_of(hit["RequesterAnnotation"], batch.info.nonce)) is not None
     ]
     expected = words(rows)
-    assert len(at_service) == len(expected) + hits
+    assert len(at_service) == len(expected) + others
     assert sorted(row for row, _ in made) == list(range(len(expected)))
     assert all(f"<p>{expected[row]}</p>" in hit["Question"] for row, hit in made)
     of_row = {row: hit["HITId"] for row, hit in made}
@@ -167,8 +183,8 @@ def check_created(
     assert batch.hit_ids() == in_order
     marker = json.loads((batch_dir / layout.INCOMPLETE).read_text())
     assert marker == {"hittype_id": batch.hit_type_id, "hit_ids": in_order}
-    each = sum(hit["MaxAssignments"] for _, hit in made) + hits
-    assert served.balance().held_cents == each * (REWARD_CENTS + FEE_CENTS)
+    most = sum(hit["MaxAssignments"] for hit in at_service)
+    assert not money or served.balance().held_cents == most * (REWARD_CENTS + FEE_CENTS)
 
 
 def check_approved(served: service.Service, client: MTurkClient, batch_dir: Path) -> None:

@@ -335,7 +335,8 @@ def _upload(
         if info.hit_type_id is None:
             reply = service.call("create_hit_type", **properties)
             batch.update(hit_type_id=reply["HITTypeId"])
-        with contextlib.closing(journal.Uploads(batch.path / layout.UPLOADS)) as log:
+        journal_path = batch.path / layout.UPLOADS
+        with contextlib.closing(journal.Uploads(journal_path)) as log, service.finishing():
             adopted = settle(batch, state, service, log, progress)
             state = batch.uploads()
             _make_rows(batch, state, service, log, progress)

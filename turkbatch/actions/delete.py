@@ -117,7 +117,8 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
                 raise
         log.done("delete", hit_id)
 
-    with contextlib.closing(journal.Changes(batch.path / layout.CHANGES)) as log:
+    journal_path = batch.path / layout.CHANGES
+    with contextlib.closing(journal.Changes(journal_path)) as log, service.finishing():
         for hit_id in _deleted_before(batch, found):
             log.done("delete", hit_id)
         for outcome in service.each(delete_hit, todo):

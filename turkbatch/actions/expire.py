@@ -103,7 +103,8 @@ def expire(batch: Batch, service: calls.Calls, progress: Progress) -> ExpiredBat
         service.call("update_expiration_for_hit", HITId=hit_id, ExpireAt=AT_ONCE)
         log.done("expire", hit_id)
 
-    with contextlib.closing(journal.Changes(batch.path / layout.CHANGES)) as log:
+    journal_path = batch.path / layout.CHANGES
+    with contextlib.closing(journal.Changes(journal_path)) as log, service.finishing():
         for outcome in service.each(expire_hit, todo):
             if outcome.error is None or hits.is_gone(outcome.error):
                 done += 1

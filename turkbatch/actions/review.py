@@ -396,7 +396,8 @@ def _decide(
     counts = {"approve": 0, "reject": 0, "override": 0, "already": len(decisions) - len(todo)}
     contradicted: dict[str, str] = {}
     failures: list[tuple[str, Exception]] = []
-    with contextlib.closing(journal.Reviews(batch.path / layout.REVIEWS)) as log:
+    journal_path = batch.path / layout.REVIEWS
+    with contextlib.closing(journal.Reviews(journal_path)) as log, service.finishing():
         sender = _Sender(service, log)
         for outcome in service.each(sender.send, todo):
             decision = outcome.item

@@ -88,7 +88,7 @@ def save_batch(
     """
     batch = pinned.opened(client, batch_dir)
     service = calls.Calls(client, concurrency=concurrency)
-    with batch.locked():
+    with batch.locked(), service.finishing():
         return save(batch, service, progress)
 
 

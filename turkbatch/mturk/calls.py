@@ -215,6 +215,8 @@ class Calls:
         self._stop = threading.Event()
 
     def call(self, method: str, **parameters: object) -> Reply:
+        self._idle = threading.Condition()
+        self._running = 0
         """Send one request, again and again as far as that is wise.
 
         Parameters
@@ -284,7 +286,8 @@ class Calls:
             self.service_time = email.utils.parsedate_to_datetime(headers["date"])
 
     def _wait(self, seconds: float) -> None:
-        if self._stop.is_set() or (seconds > 0 and self._stop.wait(seconds)):
+        # What need not wait is sent even now: its intent is on disk, so its outcome shall be.
+        if seconds > 0 and self._stop.wait(seconds):
             raise StoppedError
 
     def pages(self, method: str, key: str, **parameters: object) -> Iterator[list[Reply]]:
@@ -339,11 +342,41 @@ class Calls:
             caller stops reading (Ctrl-C too), what is in flight is finished first.
         """
         slots = threading.Semaphore(self.concurrency)
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Leave a block only when nothing is in flight any more, whatever ends it.
+
+        Around the use of :meth:`each`, inside of what the work writes to: on Ctrl-C the
+        outcomes of what is in flight are still written down, and the lock still held.
+        """
+        try:
+            yield
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            with self._idle:
+                self._idle.wait_for(lambda: self._running == 0)
+
+    @contextlib.contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        with self._idle:
+            if self._stop.is_set():
+                raise StoppedError
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
+
         failed = threading.Event()
 
         def run(item: T) -> Outcome[T, R]:
             try:
-                return Outcome(item, value=work(item))
+                with self._in_flight():
+                    return Outcome(item, value=work(item))
             except Exception as error:
                 failed.set()
                 return Outcome(item, error=error)
