@@ -13,6 +13,7 @@ frozen dataclass comes out. Nothing here prints, asks or exits::
 
 from __future__ import annotations
 
+from turkbatch.actions.advice import Wage, wage_of_pilot
 from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
 from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
 from turkbatch.actions.decisions import DecisionPlan
@@ -67,6 +68,7 @@ __all__ = [
     "ServerClock",
     "Starter",
     "Submission",
+    "Wage",
     "Waiting",
     "WorkDone",
     "check_batch",
@@ -91,5 +93,6 @@ __all__ = [
     "starters",
     "status_batch",
     "submissions",
+    "wage_of_pilot",
     "work_batch",
 ]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import statistics
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
 from typing import Any
 
 from turkbatch import errors, money
+from turkbatch.actions import pinned
 from turkbatch.batch import definition as batch_definition
-from turkbatch.batch import layout
+from turkbatch.batch import directory, layout
 
 SECONDS_A_DAY = 86_400
 MOST_TITLE_CHARACTERS = 128
@@ -17,6 +23,91 @@ MOST_DESCRIPTION_CHARACTERS = 2000
 
 PLACEHOLDER_ID = re.compile(r"\$.*|[A-Z_]*_ID|<.*>|\{.*\}", re.ASCII)
 """What people leave where an id shall go."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wage:
+    """What an hour of work shall be worth, and how long an assignment takes.
+
+    Parameters
+    ----------
+    hourly : Decimal
+        USD an hour.
+    work_seconds : float
+        What an assignment takes.
+    source : str
+        Where that is known from, such as ``--minutes``.
+    """
+
+    hourly: Decimal
+    work_seconds: float
+    source: str
+
+
+def wage_of_pilot(hourly: Decimal, pilot_dir: pinned.PathLike) -> Wage:
+    """Take the time that an assignment takes from a batch's saved results: the median.
+
+    Raises
+    ------
+    BatchError
+        If it is no batch, or nothing is saved of it.
+    """
+    batch = directory.open_batch(Path(pilot_dir))
+    times = [
+        (_moment(one["SubmitTime"]) - _moment(one["AcceptTime"])).total_seconds()
+        for hit_id in batch.results.hit_ids()
+        for one in batch.results.assignments(hit_id)
+    ]
+    if not times:
+        raise errors.BatchError(
+            f"{batch.path}: no assignments are saved, so nothing tells how long they took;"
+            f" run `turkbatch save-batch {batch.path}`, or give --minutes"
+        )
+    source = f"the median of {len(times):,} assignments in {batch.path}"
+    return Wage(hourly, statistics.median(times), source)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def on_wage(
+    definition: batch_definition.Definition, cost: money.Cost, wage: Wage
+) -> list[errors.Finding]:
+    """Warn of a reward that is less than the wage for the time that the work takes.
+
+    Parameters
+    ----------
+    definition, cost
+        As for :func:`on_properties`.
+    wage : Wage
+        What is aimed at.
+
+    Returns
+    -------
+    list of Finding
+        ``low-wage``, or nothing.
+    """
+    hours = Decimal(wage.work_seconds) / 3600
+    # Rounded up: half a cent less would be under the wage again.
+    fair = (wage.hourly * hours).quantize(money.CENT, ROUND_CEILING)
+    if cost.reward >= fair:
+        return []
+    paid = money.dollars(cost.reward / hours)
+    return [
+        _warning(
+            definition,
+            "low-wage",
+            layout.HIT_TYPE_PROPERTIES,
+            ("Reward",),
+            found=(
+                f"{money.dollars(cost.reward)} for {wage.work_seconds / 60:.1f} minutes"
+                f" ({wage.source}) is {paid} an hour"
+            ),
+            fix=f"{money.dollars(fair)} makes {money.dollars(wage.hourly)} an hour",
+            why="workers see the reward before they accept, and leave badly paid HITs alone",
+        )
+    ]
 
 
 def on_properties(

@@ -43,12 +43,15 @@ class Checked:
         What the batch costs; None if the properties don't tell.
     largest_question_bytes : int
         Size of the largest question.
+    placeholders : tuple of Placeholder
+        Everything in a layout of the website that looks like one, taken or not.
     """
 
     findings: tuple[errors.Finding, ...]
     rows: int | None
     cost: money.Cost | None
     largest_question_bytes: int
+    placeholders: tuple[question.placeholders.Placeholder, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -73,6 +76,7 @@ class Checked:
             },
             "largest_question_bytes": self.largest_question_bytes,
             "findings": [dataclasses.asdict(one) for one in self.findings],
+            "placeholders": [dataclasses.asdict(one) for one in self.placeholders],
         }
 
 
@@ -103,6 +107,7 @@ def check_batch(
     environment: str = "sandbox",
     allow_undefined: bool = False,
     ignore: Collection[str] = (),
+    wage: advice.Wage | None = None,
     progress: Progress = silent,
 ) -> Checked:
     """Find everything that is wrong with a definition and its data, without a request.
@@ -119,6 +124,8 @@ def check_batch(
         Render undefined names empty, with a warning a name.
     ignore : collection of str
         Rules whose warnings and notes are not wanted; errors are never left out.
+    wage : Wage, optional
+        What an hour of work shall be worth; a reward below it is warned of.
     progress : Progress
         Told of each row that was rendered.
 
@@ -129,11 +136,15 @@ def check_batch(
     inspection = _inspect(
         Path(definition_dir), Path(data_path), environment, allow_undefined, progress
     )
+    definition, cost = inspection.definition, inspection.cost
+    if wage is not None and definition is not None and cost is not None:
+        inspection.findings += advice.on_wage(definition, cost, wage)
     return Checked(
         inspection.sorted(ignore),
         None if inspection.data is None else inspection.data.count,
-        inspection.cost,
+        cost,
         inspection.largest,
+        inspection.placeholders,
     )
 
 
@@ -184,6 +195,7 @@ class _Inspection:
     data: batch_data.Data | None = None
     cost: money.Cost | None = None
     largest: int = 0
+    placeholders: tuple[question.placeholders.Placeholder, ...] = ()
     findings: list[errors.Finding] = dataclasses.field(default_factory=list)
 
     def sorted(self, ignore: Collection[str]) -> tuple[errors.Finding, ...]:
@@ -237,6 +249,9 @@ def _inspect_question(
         seen.findings += error.findings
         return
     seen.findings += template.notes
+    if not template.file.endswith(".j2"):
+        found = question.placeholders.scan(template.text, data.columns)
+        seen.placeholders = tuple(found)
     seen.findings += question.lint.names(template, data.columns)
     rows = _render_all(template, data, allow_undefined=allow_undefined, progress=progress)
     seen.findings += rows.faults

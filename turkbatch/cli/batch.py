@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import csv
+import decimal
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -197,12 +198,33 @@ def _tell_created(made: actions.CreatedBatch) -> None:
 @click.argument("definition_dir", type=options.PATH)
 @click.argument("data_path", type=options.PATH)
 @options.environment
+@click.option(
+    "--hourly-wage",
+    metavar="USD",
+    type=click.FloatRange(0, min_open=True),
+    help="Warn of a reward under this wage; needs --minutes or --pilot.",
+)
+@click.option(
+    "--minutes",
+    metavar="M",
+    type=click.FloatRange(0, min_open=True),
+    help="How long an assignment takes.",
+)
+@click.option(
+    "--pilot",
+    metavar="BATCH_DIR",
+    type=options.PATH,
+    help="A saved batch whose median work time is taken instead.",
+)
 @options.as_json
 @_checks
 def check_batch(
     definition_dir: Path,
     data_path: Path,
     target: options.Target,
+    hourly_wage: float | None,
+    minutes: float | None,
+    pilot: Path | None,
     as_json: bool,
     allow_undefined: bool,
     ignore: tuple[str, ...],
@@ -215,13 +237,31 @@ def check_batch(
     \b
     Example:
       turkbatch check-batch definition data.jsonl
+      turkbatch check-batch definition data.csv --hourly-wage 15 --minutes 1.5
     """
-    checked = _check(definition_dir, data_path, target.environment().name, allow_undefined, ignore)
+    wage = _wage(hourly_wage, minutes, pilot)
+    place = target.environment().name
+    checked = _check(definition_dir, data_path, place, allow_undefined, ignore, wage)
     if as_json:
         output.document(checked.as_json())
     else:
         _show_checked(checked)
     raise SystemExit(presenter.DONE if checked.ok else presenter.REFUSED)
+
+
+def _wage(hourly: float | None, minutes: float | None, pilot: Path | None) -> actions.Wage | None:
+    from turkbatch import actions
+
+    if hourly is None and minutes is None and pilot is None:
+        return None
+    if hourly is None or (minutes is None) == (pilot is None):
+        raise click.UsageError("--hourly-wage goes with one of --minutes and --pilot")
+    # By way of its text: 7.3 as a binary fraction is a little more.
+    amount = decimal.Decimal(str(hourly))
+    if pilot is not None:
+        return actions.wage_of_pilot(amount, pilot)
+    assert minutes is not None, "one of the two was given"
+    return actions.Wage(amount, minutes * 60, "--minutes")
 
 
 def _check(
@@ -230,6 +270,7 @@ def _check(
     environment: str,
     allow_undefined: bool,
     ignore: tuple[str, ...],
+    wage: actions.Wage | None = None,
 ) -> actions.Checked:
     from turkbatch import actions
 
@@ -240,6 +281,7 @@ def _check(
             environment=environment,
             allow_undefined=allow_undefined,
             ignore=ignore,
+            wage=wage,
             progress=bar,
         )
 
@@ -250,11 +292,30 @@ def _show_checked(checked: actions.Checked) -> None:
         output.data(f"{finding.where}: {finding.severity} [{finding.rule}] {finding.found}")
         for more in filter(None, (finding.why, finding.fix)):
             output.data(f"    {more}")
+    for line in _placeholder_lines(checked):
+        output.data(line)
     counts = collections.Counter(finding.severity for finding in checked.findings)
     found = ", ".join(f"{counts[name]} {name}s" for name in ("error", "warning", "note"))
     output.data(f"{found}; the largest question has {checked.largest_question_bytes:,} bytes")
     if checked.cost is not None:
         output.table(_cost_rows(checked.cost), numbers=[1])
+
+
+MOST_LINES_NAMED = 5
+"""Line numbers named for one kind of placeholder; --json has them all."""
+
+
+def _placeholder_lines(checked: actions.Checked) -> Iterator[str]:
+    """Sum up what was taken for a placeholder, and what was not, with the reason."""
+    places: dict[str, list[int]] = {}
+    for one in checked.placeholders:
+        what = f"${{{one.name}}}: {one.reason}" if one.taken else f"left as it is: {one.reason}"
+        places.setdefault(what, []).append(one.line)
+    for what, lines in places.items():
+        more = len(lines) - MOST_LINES_NAMED
+        named = ", ".join(map(str, lines[:MOST_LINES_NAMED]))
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"{what}, line{'s' if len(lines) > 1 else ''} {named}{rest}"
 
 
 @options.command(commands, "resume-batch")
