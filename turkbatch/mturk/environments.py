@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from turkbatch import errors
 
@@ -39,7 +39,13 @@ WAYS_ON = (
 )
 """Said wherever an endpoint of AWS's can't be reached or is gone."""
 
-_AWS_HOST = re.compile(r"mturk-requester(-sandbox)?\.[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
+_AWS_HOST = re.compile(
+    r"mturk-requester(-sandbox)?(-fips)?\.([a-z0-9-]+\.)+(amazonaws\.com|api\.aws)\.?",
+    re.IGNORECASE,
+)
+"""Every spelling that could reach AWS, the full stop of a complete name included."""
+_SQL_USER = re.compile(r"\A[^:/?@]*(:[^@]*)?@")
+_SQL_SECRET = re.compile(r"(user|username|passw(or)?d|sslpassword)=", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
 
 
@@ -114,23 +120,41 @@ def at(url: str) -> Environment:
     RefusedError
         If it is no http or https URL with a host.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    host = _host(url)
+    if host is None:
         raise errors.RefusedError(
             f"--endpoint-url {without_secrets(url)}: not a URL of a server;"
             " give one such as http://127.0.0.1:8000"
         )
-    if aws := _AWS_HOST.fullmatch(parts.hostname):
+    if aws := _AWS_HOST.fullmatch(host):
         return SANDBOX if aws[1] else LIVE
     return Environment("custom", url.rstrip("/"))
 
 
+def _host(url: str) -> str | None:
+    """Give the host of an http or https URL that can be requested; None for any other."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # the port, or brackets of an IPv6 address
+        return None
+    return parts.hostname if usable else None
+
+
 def without_secrets(url: str) -> str:
     """Take user name and password out of a URL; a path stays as it is."""
-    if "://" not in url:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
         return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if scheme.lower() not in {"http", "https"}:
+        # SQLAlchemy takes any character but "@" in a password, and both as options too.
+        rest = _SQL_USER.sub("", rest)
+        place, _, options = rest.partition("?")
+        kept = [one for one in options.split("&") if one and not _SQL_SECRET.match(one)]
+        rest = "?".join([place, "&".join(kept)]) if kept else place
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    return f"{scheme}://{host}{rest.removeprefix(authority)}"
 
 
 def from_pin(pin: Mapping[str, str], variables: Mapping[str, str]) -> Environment:
@@ -147,13 +171,14 @@ def from_pin(pin: Mapping[str, str], variables: Mapping[str, str]) -> Environmen
     if name == "local" and "database" in pin:
         return local(_with_secrets(pin["database"], variables.get(DATABASE_VARIABLE, "")))
     if name == "custom" and "endpoint_url" in pin:
-        url = _with_secrets(pin["endpoint_url"], variables.get(ENDPOINT_VARIABLE, ""))
-        return Environment("custom", url)
+        # By at(), so that a pin written by hand is no way to the live site.
+        return at(_with_secrets(pin["endpoint_url"], variables.get(ENDPOINT_VARIABLE, "")))
     raise errors.BatchError(f"batch.json: {dict(pin)!r} is no pin that this turkbatch knows")
 
 
 def _with_secrets(place: str, variable: str) -> str:
-    return variable if variable and without_secrets(variable).rstrip("/") == place else place
+    same = without_secrets(variable).rstrip("/") == place.rstrip("/")
+    return variable if variable and same else place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +218,7 @@ def choose(
     Raises
     ------
     RefusedError
-        If flags contradict each other, or would reach the live site without ``--live``.
+        If flags contradict each other, or a URL would reach the live site without ``--live``.
     BatchError
         If a flag contradicts the pin, or the batch is live and ``--live`` is missing.
     """
@@ -204,7 +229,7 @@ def choose(
     if pin is not None:
         environment = from_pin(pin, variables)
         _check_flag(flagged, environment, endpoint_url)
-        notes = _overruled(environment, variables)
+        notes = _overruled(environment, variables, default_database)
     elif flagged is not None:
         environment = flagged
         if live and variables.get(ENDPOINT_VARIABLE):
@@ -212,9 +237,8 @@ def choose(
     else:
         environment = _from_variables(variables, default_database)
     if environment.name == "live" and not live:
-        raise errors.BatchError(
-            "this goes to the live site, where real money is spent: give --live to mean it"
-        )
+        kind = errors.RefusedError if pin is None else errors.BatchError
+        raise kind("this goes to the live site, where real money is spent: give --live to mean it")
     return Choice(environment, notes)
 
 
@@ -253,7 +277,7 @@ def _check_flag(flagged: Environment | None, pinned: Environment, endpoint_url: 
         )
 
 
-def _overruled(pinned: Environment, variables: Mapping[str, str]) -> tuple[str, ...]:
+def _overruled(pinned: Environment, variables: Mapping[str, str], database: str) -> tuple[str, ...]:
     """Name the variables that ask for another place than the batch's."""
     notes = []
     url = variables.get(ENDPOINT_VARIABLE)
@@ -262,6 +286,9 @@ def _overruled(pinned: Environment, variables: Mapping[str, str]) -> tuple[str, 
     name = variables.get(ENVIRONMENT_VARIABLE)
     if name and not url and name != pinned.name:
         notes.append(f"{ENVIRONMENT_VARIABLE} is not used: this batch is pinned to {pinned.place}")
+    place = pinned.pin().get("database")
+    if variables.get(DATABASE_VARIABLE) and place and without_secrets(database) != place:
+        notes.append(f"{DATABASE_VARIABLE} is not used: this batch is pinned to {pinned.place}")
     return tuple(notes)
 
 
