@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 import botocore.exceptions
+import botocore.parsers
 
 from turkbatch import errors
 from turkbatch.mturk import environments
@@ -40,14 +41,31 @@ CREDENTIALS = frozenset(
         "ExpiredToken",
         "AccessDeniedException",
         "AccessDenied",
+        "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         "AWS.NotAuthorized",
+        "AWS.BadCredentialSupplied",
+        "AWS.BadClaimsSupplied",
     }
 )
+TEMPORARY = frozenset(
+    {
+        "ServiceFault",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "AWS.ServiceUnavailable",
+        "InternalFailure",
+        "InternalServerError",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
+"""Faults of the service's own, whatever their status."""
 GONE = frozenset({"410", "GoneException", "UnknownOperationException"})
 STATE = re.compile(r"\.(Invalid\w*State|HITAlreadyPassedReview)$")
 MISSING = re.compile(r"\.\w*DoesNotExist$")
 HIT_IN_MESSAGE = re.compile(r'HIT with ID "?([A-Z0-9]+)"? already exists')
+NOT_LINKED = re.compile(r"\baccount\b.*\blink|\blink.*\baccount\b", re.IGNORECASE | re.DOTALL)
 LINK_PAGES = (
     "this AWS account is not linked to an MTurk requester account: link it at"
     " https://requester.mturk.com/developer (production) or"
@@ -72,21 +90,40 @@ def translated(operation: str, environment: environments.Environment) -> Iterato
         raise _from_reply(error, operation, environment) from error
     except (
         botocore.exceptions.NoCredentialsError,
-        botocore.exceptions.PartialCredentialsError,
-        botocore.exceptions.CredentialRetrievalError,
         botocore.exceptions.NoAuthTokenError,
-        botocore.exceptions.TokenRetrievalError,
     ) as error:
         raise errors.CredentialsError(no_credentials(environment)) from error
+    except (
+        botocore.exceptions.PartialCredentialsError,
+        botocore.exceptions.CredentialRetrievalError,
+        botocore.exceptions.MetadataRetrievalError,
+        botocore.exceptions.TokenRetrievalError,
+        botocore.exceptions.UnknownCredentialError,
+        botocore.exceptions.RefreshWithMFAUnsupportedError,
+        botocore.exceptions.SSOError,
+        botocore.exceptions.LoginError,
+        botocore.exceptions.ProfileNotFound,
+        botocore.exceptions.ConfigNotFound,
+        botocore.exceptions.ConfigParseError,
+        botocore.exceptions.InvalidConfigError,
+    ) as error:
+        raise errors.CredentialsError(unusable_credentials(error, environment)) from error
     except botocore.exceptions.ParamValidationError as error:
         raise errors.ServiceError(f"{operation}: {error}", operation=operation) from error
     except (
         botocore.exceptions.ConnectionError,
         botocore.exceptions.HTTPClientError,
+        botocore.exceptions.IncompleteReadError,
         botocore.parsers.ResponseParserError,
+        UnicodeDecodeError,  # a page of somebody's, where a reply in JSON should be
     ) as error:
         raise errors.UnreachableError(
             _unreachable(error, operation, environment), operation=operation
+        ) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise errors.ServiceError(
+            f"{operation}: boto3 could not send it to {environment.place}: {error}",
+            operation=operation,
         ) from error
 
 
@@ -95,6 +132,15 @@ def no_credentials(environment: environments.Environment) -> str:
     text = (
         f"no AWS credentials were found, which {environment.place} needs: set AWS_ACCESS_KEY_ID"
         " and AWS_SECRET_ACCESS_KEY (see .envrc.example), or give --profile NAME"
+    )
+    return f"{text}. {environments.WAYS_ON}" if environment.is_aws else text
+
+
+def unusable_credentials(error: Exception, environment: environments.Environment) -> str:
+    """Say that there are credentials, and why they are of no use."""
+    text = (
+        f"{environment.place} needs AWS credentials, and those found can't be used: {error};"
+        " correct them, or give --profile NAME"
     )
     return f"{text}. {environments.WAYS_ON}" if environment.is_aws else text
 
@@ -124,16 +170,17 @@ def _from_reply(
         if environment.is_aws:
             message = f"{message}. {environments.WAYS_ON}"
         return errors.ServiceError(message, **about)
-    if status >= 500 or kind == "ServiceFault":
+    if status >= 500 or not TEMPORARY.isdisjoint({kind, code}):
         return errors.FaultError(message, **about)
-    if kind in CREDENTIALS:
+    if not CREDENTIALS.isdisjoint({kind, code}):
         return errors.ServiceError(f"{message}: {no_credentials_hint(environment)}", **about)
-    if "link" in text.lower() and "account" in text.lower():
+    # A question that can't be parsed is quoted, and may speak of anything.
+    if kind == "RequestError" and NOT_LINKED.search(text):
         return errors.ServiceError(f"{message}: {LINK_PAGES}", **about)
     if code.endswith("InsufficientFunds") or "insufficient funds" in text.lower():
         return errors.FundsError(message, **about)
-    if code.lower().endswith("hitalreadyexists"):
-        found = HIT_IN_MESSAGE.search(text)
+    found = HIT_IN_MESSAGE.search(text)
+    if found or code.lower().endswith("hitalreadyexists"):
         return errors.DuplicateError(message, existing_id=found[1] if found else None, **about)
     if code.endswith(".DuplicateCall") or "idempotency" in text.lower():
         return errors.DuplicateError(message, **about)
