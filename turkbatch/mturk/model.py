@@ -23,11 +23,19 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "LifetimeInSeconds": (30, 31_536_000),
     "AutoApprovalDelayInSeconds": (0, 2_592_000),
     "MaxAssignments": (1, 1_000_000_000),
+    "NumberOfAdditionalAssignments": (1, 1_000_000_000),
 }
 """Smallest and largest value of a number."""
 
-LENGTHS: Mapping[str, int] = {"RequesterAnnotation": 255, "Keywords": 1000}
+LENGTHS: Mapping[str, int] = {
+    "Title": 128,
+    "Description": 2000,
+    "Keywords": 1000,
+    "RequesterAnnotation": 255,
+}
 """Most characters of a text that the service takes."""
+NOT_EMPTY = frozenset({"Title", "Description"})
+"""Texts that must have one character, of which the model says nothing."""
 
 MOST_REQUIREMENTS = 10
 NO_VALUE = frozenset({"Exists", "DoesNotExist"})
@@ -164,7 +172,7 @@ def _text(
         yield Fault("wrong-value", path, _shown(value), f"one of {', '.join(shape.enum)}")
     elif pattern and not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), value):
         yield Fault("wrong-value", path, _shown(value), _pattern(shape, pattern))
-    elif len(value) < shape.metadata.get("min", 0):
+    elif len(value) < shape.metadata.get("min", path[-1] in NOT_EMPTY):
         yield Fault("wrong-value", path, "empty", "it must not be empty")
     elif most and len(value) > most:
         yield Fault("wrong-value", path, f"{len(value):,} characters", f"at most {most:,}")
@@ -211,6 +219,14 @@ def _comparator(requirement: Mapping[str, Any], path: tuple[str | int, ...]) -> 
     comparator = requirement["Comparator"]
     integers = requirement.get("IntegerValues") or []
     locales = requirement.get("LocaleValues") or []
+    if integers and locales:
+        yield Fault(
+            "wrong-value",
+            (*path, "LocaleValues"),
+            "given beside IntegerValues",
+            "a requirement compares with one of the two",
+        )
+        return
     most = 0 if comparator in NO_VALUE else 1
     if comparator in SETS:
         most = MOST_LOCALES if locales else MOST_INTEGERS

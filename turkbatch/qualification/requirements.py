@@ -62,7 +62,8 @@ def resolve(
         ids["@Masters"] = MASTERS_IN_SANDBOX
     asked = names(requirements)
     if any(name not in ids for name in asked):
-        ids |= {f"@{name}": type_id for name, type_id in owned().items()}
+        # The system's names come first, whatever a requester calls a type of their own.
+        ids = {f"@{name}": type_id for name, type_id in owned().items()} | ids
     unknown = [_unknown(name, ids) for name in asked if name not in ids]
     if unknown:
         raise errors.DefinitionError(*unknown)
@@ -83,7 +84,7 @@ def resolve(
 
 
 def _unknown(name: str, known: Iterable[str]) -> errors.Finding:
-    close = difflib.get_close_matches(name, list(known), 3, cutoff=0.4)
+    close = difflib.get_close_matches(name, list(known), 3)
     fix = (
         f"did you mean {' or '.join(close)}?" if close else "name one of your own, or a system one"
     )
