@@ -43,6 +43,7 @@ from turkbatch.actions.serve import (
     work_batch,
 )
 from turkbatch.actions.status import AssignmentCounts, BatchStatus, status_batch
+from turkbatch.actions.tally import Tally
 from turkbatch.batch.journal import Decision
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "ServerClock",
     "Starter",
     "Submission",
+    "Tally",
     "Wage",
     "Waiting",
     "WorkDone",

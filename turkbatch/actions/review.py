@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from turkbatch import answers, errors, money
+from turkbatch import answers, errors
 from turkbatch.actions import decisions as decisions_file
-from turkbatch.actions import hits, pinned
+from turkbatch.actions import hits, pinned, tally
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.actions.status import submitted_of
 from turkbatch.batch import journal, layout
@@ -290,21 +289,13 @@ def _held(
 
 
 def _holdings(hit: hits.Json, assignments: Iterable[hits.Json]) -> dict[str, decisions_file.Held]:
-    reward = money.amount(hit["Reward"])
-    required = hit.get("QualificationRequirements", [])
-    masters = any(one["QualificationTypeId"] in money.MASTERS for one in required)
-    fee = money.fee(reward, assignments=hit["MaxAssignments"], masters=masters)
+    reward, fee = tally.price(hit)
     return {
         one["AssignmentId"]: decisions_file.Held(
-            one["AssignmentStatus"], _moment(one["SubmitTime"]), reward, fee
+            one["AssignmentStatus"], tally.moment(one["SubmitTime"]), reward, fee
         )
         for one in assignments
     }
-
-
-def _moment(value: datetime | str) -> datetime:
-    """Give a time of the service as it came, or as it was saved."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def review_batch(

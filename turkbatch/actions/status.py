@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from turkbatch.actions import hits, pinned
+from turkbatch.actions import hits, pinned, tally
 from turkbatch.actions.progress import Progress, silent
+from turkbatch.actions.tally import Tally
 from turkbatch.batch import results
 from turkbatch.mturk import calls
 
@@ -69,6 +70,8 @@ class BatchStatus:
         Whether results are still to be saved.
     pin : dict of str to str
         Where the batch is; empty for a batch of amti's.
+    tally : Tally
+        Decisions, money and times.
     """
 
     batch_id: str
@@ -82,20 +85,31 @@ class BatchStatus:
     saved: int
     incomplete: bool
     pin: Mapping[str, str]
+    tally: Tally
+
+    @property
+    def over(self) -> bool:
+        """Whether neither workers nor time will change it any more."""
+        counts = self.assignments
+        return not (counts.available or counts.pending or counts.submitted or self.unknown)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the documented JSON form: the fields, times as ISO 8601."""
-        return results.as_json(dataclasses.asdict(self))
+        """Give the documented JSON form: the fields, times as ISO 8601, amounts as texts."""
+        return results.as_json(dataclasses.asdict(self)) | {"tally": self.tally.as_json()}
 
 
 def status_batch(
     client: MTurkClient,
     batch_dir: pinned.PathLike,
     *,
+    most_fetched: int = 0,
     concurrency: int = calls.DEFAULT_CONCURRENCY,
     progress: Progress = silent,
 ) -> BatchStatus:
     """Tell how far a batch is, in about one request for a hundred HITs.
+
+    What the HITs do not tell, such as the money, comes from the saved results and the
+    batch's own journal of reviews.
 
     Parameters
     ----------
@@ -103,6 +117,9 @@ def status_batch(
         A boto3 client that goes to where the batch is.
     batch_dir : path
         The batch.
+    most_fetched : int
+        Of so many HITs whose saved results are out of date at most the assignments are
+        fetched, a request for each; of more, none.
     concurrency : int
         Requests in flight at most.
     progress : Progress
@@ -121,10 +138,12 @@ def status_batch(
     """
     batch = pinned.opened(client, batch_dir)
     service = calls.Calls(client, concurrency=concurrency)
-    return summary(batch, service, progress)
+    return summary(batch, service, most_fetched, progress)
 
 
-def summary(batch: Batch, service: calls.Calls, progress: Progress) -> BatchStatus:
+def summary(
+    batch: Batch, service: calls.Calls, most_fetched: int, progress: Progress
+) -> BatchStatus:
     """Read a batch's HITs and count them."""
     hit_ids = batch.hit_ids()
     deleted = batch.deleted()
@@ -152,7 +171,50 @@ def summary(batch: Batch, service: calls.Calls, progress: Progress) -> BatchStat
         saved=len(batch.results.hit_ids()),
         incomplete=batch.incomplete,
         pin={} if info is None else info.pin,
+        tally=tally.count(
+            _work(batch, service, found, most_fetched), now=hits.service_now(service)
+        ),
     )
+
+
+def _work(
+    batch: Batch, service: calls.Calls, found: hits.Found, most_fetched: int
+) -> list[tally.Work]:
+    """Give each HIT with what is known of its assignments."""
+    done = batch.reviews().done
+    known: dict[str, tally.Work] = {}
+    for hit_id in batch.hit_ids():
+        saved = batch.results.load(hit_id)
+        hit = found.hits.get(hit_id)
+        if hit is not None and hit["HITStatus"] == "Disposed":
+            hit = None  # its assignments are no longer shown, whatever its counters say
+        if hit is None and saved is None:
+            continue
+        assignments = tally.reviewed_since(() if saved is None else saved.assignments, done)
+        known[hit_id] = _counted(hit, saved, assignments)
+    stale = [hit_id for hit_id, one in known.items() if not one.known]
+    if len(stale) <= most_fetched:
+        for outcome in service.each(lambda hit_id: _assignments(service, hit_id), stale):
+            if outcome.value is not None:
+                one = known[outcome.item]
+                known[outcome.item] = dataclasses.replace(one, assignments=outcome.value)
+    return list(known.values())
+
+
+def _counted(
+    hit: hits.Json | None, saved: results.Saved | None, assignments: list[hits.Json]
+) -> tally.Work:
+    if hit is not None:
+        return tally.Work(hit, assignments, submitted_of(hit), hit["NumberOfAssignmentsCompleted"])
+    assert saved is not None, "one of the two is there"
+    reviewed = sum(1 for one in assignments if one["AssignmentStatus"] in results.REVIEWED)
+    closed = {**saved.hit, "HITStatus": "Disposed", "NumberOfAssignmentsPending": 0}
+    return tally.Work(closed, assignments, len(assignments) - reviewed, reviewed)
+
+
+def _assignments(service: calls.Calls, hit_id: str) -> list[hits.Json]:
+    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id)
+    return [assignment for page in pages for assignment in page]
 
 
 def _count(known: list[hits.Json]) -> AssignmentCounts:

@@ -7,6 +7,7 @@ import csv
 import decimal
 import io
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -341,53 +342,58 @@ def resume_batch(batch_dir: Path, target: options.Target, concurrency: int) -> N
 @options.batch_dir
 @options.environment
 @options.as_json
+@click.option("--watch", is_flag=True, help="Show it again and again, until all is reviewed.")
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=30,
+    show_default=True,
+    help="With --watch: how often.",
+)
 @options.concurrency
-def status_batch(batch_dir: Path, target: options.Target, as_json: bool, concurrency: int) -> None:
-    """Tell how far BATCH_DIR is: its HITs and assignments, and what is still to do.
+def status_batch(
+    batch_dir: Path,
+    target: options.Target,
+    as_json: bool,
+    watch: bool,
+    every: float,
+    concurrency: int,
+) -> None:
+    """Tell how far BATCH_DIR is: its HITs and assignments, money and times.
+
+    Approved and rejected, money and work times come from the saved results, and for some HITs
+    from the service: save-batch brings them up to date.
 
     \b
     Example:
       turkbatch status-batch batch-* --json
+      turkbatch status-batch batch-* --watch
     """
     from turkbatch import actions
+    from turkbatch.cli import status as view
 
+    if watch and as_json:
+        raise click.UsageError("--json is one document; call it as often as you like")
     client = target.client(batch_dir)
-    with output.Bar() as bar:
-        status = actions.status_batch(client, batch_dir, concurrency=concurrency, progress=bar)
-    if as_json:
-        output.document(status.as_json())
-        return
-    counts = status.assignments
-    place = status.pin.get("environment", "made by amti: the flag decides")
-    output.table(
-        [
-            ("batch", status.batch_id),
-            ("environment", place),
-            ("HITs", f"{status.hit_count} of {status.rows}"),
-            *((f"  {name}", str(count)) for name, count in status.hit_status_counts.items()),
-            ("assignments available", str(counts.available)),
-            ("  being worked on", str(counts.pending)),
-            ("  waiting for review", str(counts.submitted)),
-            ("  reviewed", str(counts.reviewed)),
-            ("HITs saved", str(status.saved)),
-            *([("open until", status.expires.isoformat())] if status.expires else []),
-        ]
-    )
-    for hit_id, why in status.unknown.items():
-        output.say(f"Warning: HIT {hit_id}: {why}")
-    if hint := _next_step(status, batch_dir):
-        output.say(hint)
-
-
-def _next_step(status: actions.BatchStatus, batch_dir: Path) -> str | None:
-    if status.unsettled or status.hit_count < status.rows:
-        return f"The upload was interrupted: run `turkbatch resume-batch {batch_dir}`."
-    if status.assignments.submitted:
-        return f"Work waits for review: run `turkbatch review-batch {batch_dir}`."
-    closed = not (status.assignments.available or status.assignments.pending)
-    if status.incomplete and closed:
-        return f"All is reviewed: run `turkbatch save-batch {batch_dir}`."
-    return None
+    while True:
+        with output.Bar() as bar:
+            status = actions.status_batch(
+                client,
+                batch_dir,
+                most_fetched=view.MOST_FETCHED,
+                concurrency=concurrency,
+                progress=bar,
+            )
+        if as_json:
+            output.document(status.as_json())
+            return
+        if watch:
+            output.clear()
+        view.show(status, batch_dir)
+        if status.over or not watch:
+            return
+        time.sleep(every)
 
 
 @options.command(commands, "review-batch")

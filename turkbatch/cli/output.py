@@ -41,6 +41,12 @@ def document(value: Mapping[str, object]) -> None:
     data(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def clear() -> None:
+    """Empty the terminal, if standard output is one."""
+    if sys.stdout.isatty():
+        click.clear()
+
+
 def ask(question: str) -> str | None:
     """Ask on standard error and read a line of standard input; None at its end.
 
