@@ -23,7 +23,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import botocore.exceptions
@@ -54,6 +54,8 @@ THROTTLED_BACKOFF_SECONDS = 0.1
 LONGEST_THROTTLED_BACKOFF_SECONDS = 3.0
 THROTTLED_PATIENCE_SECONDS = 900.0
 """How long every single call may be throttled before we give up."""
+MAY_BE_EMPTY = frozenset({"NotifyWorkers"})
+"""Operations whose reply may leave out all it could hold."""
 READY_BUT_UNREAD = 64
 """Results that may wait for an earlier one, as a multiple of the concurrency."""
 
@@ -213,10 +215,10 @@ class Calls:
         self.service_time: datetime | None = None
         """The ``Date`` of the service's last reply."""
         self._stop = threading.Event()
-
-    def call(self, method: str, **parameters: object) -> Reply:
         self._idle = threading.Condition()
         self._running = 0
+
+    def call(self, method: str, **parameters: object) -> Reply:
         """Send one request, again and again as far as that is wise.
 
         Parameters
@@ -277,13 +279,33 @@ class Calls:
             except botocore.exceptions.ClientError as error:
                 self._read_date(error.response)
                 raise
+        self._check_reply(operation, reply)
         self._read_date(reply)
         return reply
+
+    def _check_reply(self, operation: str, reply: Reply) -> None:
+        """Refuse what botocore takes for an empty reply: a proxy's page, or a reply cut off.
+
+        A page of somebody's taken for a success would be written down as work done.
+        """
+        headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        shape = self.client.meta.service_model.operation_model(operation).output_shape
+        members = set() if shape is None or operation in MAY_BE_EMPTY else set(shape.members)
+        if (members and members.isdisjoint(reply)) or "json" not in headers.get(
+            "content-type", "json"
+        ):
+            raise errors.UnreachableError(
+                f"{operation}: what {self.environment.place} replied is no reply of MTurk's API;"
+                " check the address, and whether a proxy is in between",
+                operation=operation,
+            )
 
     def _read_date(self, reply: Mapping[str, Any]) -> None:
         headers = reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         with contextlib.suppress(KeyError, ValueError):
-            self.service_time = email.utils.parsedate_to_datetime(headers["date"])
+            told = email.utils.parsedate_to_datetime(headers["date"])
+            # Without a zone, which "-0000" means, it is UTC: HTTP knows no other.
+            self.service_time = told if told.tzinfo else told.replace(tzinfo=UTC)
 
     def _wait(self, seconds: float) -> None:
         # What need not wait is sent even now: its intent is on disk, so its outcome shall be.
@@ -320,28 +342,6 @@ class Calls:
                 return
             token = {"NextToken": reply["NextToken"]}
 
-    def each(
-        self, work: Callable[[T], R], items: Iterable[T], *, stop_at_error: bool = False
-    ) -> Iterator[Outcome[T, R]]:
-        """Do the same for many items, several at a time; give the outcomes in order.
-
-        Parameters
-        ----------
-        work : callable
-            Called with one item, in a thread.
-        items : iterable
-            Read as far as is needed.
-        stop_at_error : bool
-            Take no more items once one has failed. Those in flight are finished, and
-            their outcomes given.
-
-        Yields
-        ------
-        Outcome
-            One for each item that was taken, in the order of the items. When the
-            caller stops reading (Ctrl-C too), what is in flight is finished first.
-        """
-        slots = threading.Semaphore(self.concurrency)
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
         """Leave a block only when nothing is in flight any more, whatever ends it.
@@ -371,6 +371,28 @@ class Calls:
                 self._running -= 1
                 self._idle.notify_all()
 
+    def each(
+        self, work: Callable[[T], R], items: Iterable[T], *, stop_at_error: bool = False
+    ) -> Iterator[Outcome[T, R]]:
+        """Do the same for many items, several at a time; give the outcomes in order.
+
+        Parameters
+        ----------
+        work : callable
+            Called with one item, in a thread.
+        items : iterable
+            Read as far as is needed.
+        stop_at_error : bool
+            Take no more items once one has failed. Those in flight are finished, and
+            their outcomes given.
+
+        Yields
+        ------
+        Outcome
+            One for each item that was taken, in the order of the items. When the
+            caller stops reading (Ctrl-C too), what is in flight is finished first.
+        """
+        slots = threading.Semaphore(self.concurrency)
         failed = threading.Event()
 
         def run(item: T) -> Outcome[T, R]:

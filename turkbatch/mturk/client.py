@@ -7,12 +7,13 @@ repeating are in :mod:`turkbatch.mturk.calls` alone.
 
 from __future__ import annotations
 
+import os
 import weakref
 from typing import TYPE_CHECKING
 
 import boto3
 import botocore.config
-import botocore.exceptions
+import botocore.session
 
 from turkbatch import errors
 from turkbatch.mturk import environments, faults
@@ -59,34 +60,68 @@ def create(
     Raises
     ------
     CredentialsError
-        If the environment needs credentials and boto3's chain finds none.
+        If the environment needs credentials and boto3's chain finds none, or none of use.
+    RefusedError
+        If boto3 takes its URL for none.
     """
-    try:
-        session = boto3.Session(profile_name=profile, region_name=REGION)
-    except botocore.exceptions.ProfileNotFound as error:
-        raise errors.CredentialsError(f"--profile {profile}: {error}") from error
     # Nothing is verified on this machine; a key of the user's has no business in the request.
     key = "local" if environment.is_loopback and profile is None else None
-    if key is None and session.get_credentials() is None:
-        raise errors.CredentialsError(faults.no_credentials(environment))
-    client: MTurkClient = session.client(
-        "mturk",
-        region_name=REGION,
-        endpoint_url=environment.endpoint_url or EMBEDDED_URL,
-        config=botocore.config.Config(
-            retries={"total_max_attempts": 1},
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=timeout_seconds,
-            max_pool_connections=CONNECTIONS,
-            tcp_keepalive=True,
-            # A proxy for the internet must not see what is said to this machine.
-            proxies={} if environment.is_loopback else None,
-        ),
-        aws_access_key_id=key,
-        aws_secret_access_key=key,
-    )
+    with faults.translated("mturk", environment):
+        session = _session(profile) if key is None else _session_without_files()
+        if key is None and session.get_credentials() is None:
+            raise errors.CredentialsError(faults.no_credentials(environment))
+        client = _client(session, environment, key, timeout_seconds)
     _environments[client] = environment
     return client
+
+
+def _session(profile: str | None) -> boto3.Session:
+    return boto3.Session(profile_name=profile, region_name=REGION)
+
+
+def _session_without_files() -> boto3.Session:
+    """Make a session that no profile, chosen or broken, can spoil: it needs none."""
+    core = botocore.session.Session(
+        {
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    return boto3.Session(botocore_session=core, region_name=REGION)
+
+
+def _client(
+    session: boto3.Session,
+    environment: environments.Environment,
+    key: str | None,
+    timeout_seconds: float,
+) -> MTurkClient:
+    try:
+        return session.client(
+            "mturk",
+            region_name=REGION,
+            endpoint_url=environment.endpoint_url or EMBEDDED_URL,
+            config=botocore.config.Config(
+                retries={"total_max_attempts": 1},
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=timeout_seconds,
+                max_pool_connections=CONNECTIONS,
+                tcp_keepalive=True,
+                # Settings of the user's for other services; with an endpoint they are refused.
+                use_fips_endpoint=False,
+                use_dualstack_endpoint=False,
+                # A proxy for the internet must not see what is said to this machine.
+                proxies={} if environment.is_loopback else None,
+            ),
+            aws_access_key_id=key,
+            aws_secret_access_key=key,
+        )
+    except ValueError as error:
+        raise errors.RefusedError(
+            f"{environment.place}: boto3 can't send to this URL ({error});"
+            " give one such as http://127.0.0.1:8000"
+        ) from error
 
 
 def environment_of(client: MTurkClient) -> environments.Environment:
