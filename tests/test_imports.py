@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "turkbatch"
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SOURCES.rglob("*.py"))
+}
+BEFORE_ACTIONS = frozenset(
+    {"answers", "batch", "connect", "errors", "files", "money", "mturk", "qualification"}
+    | {"question", "report", "server", "tables", "website"}
+)
+
+# What each package may import from turkbatch, beside itself.
+OURS: dict[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "money": frozenset({"errors"}),
+    "files": frozenset({"errors"}),
+    "question": frozenset({"errors"}),
+    "answers": frozenset({"errors", "files"}),
+    "tables": frozenset({"errors", "files", "website"}),
+    "website": frozenset({"errors", "files"}),
+    "qualification": frozenset({"errors", "files"}),
+    "report": frozenset({"errors", "files"}),
+    "batch": frozenset({"errors", "files", "money"}),
+    "mturk": frozenset({"errors"}),
+    # A mistake shared with the client would pass every test.
+    "server": frozenset(),
+    # It follows a batch's pin, for turkbatch.client(batch_dir=...).
+    "connect": frozenset({"mturk", "server", "errors", "batch"}),
+    "actions": BEFORE_ACTIONS,
+    "cli": BEFORE_ACTIONS | {"actions"},
+    "__main__": frozenset({"cli"}),
+    # turkbatch/__init__.py itself.
+    "": frozenset({"connect"}),
+}
+
+# Who may import what is not turkbatch's and not Python's.
+THEIRS: dict[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "money": frozenset(),
+    "files": frozenset(),
+    "question": frozenset({"jinja2", "lxml"}),
+    "answers": frozenset({"xmltodict", "lxml"}),
+    "tables": frozenset(),
+    "website": frozenset(),
+    "qualification": frozenset({"lxml"}),
+    "report": frozenset({"jinja2"}),
+    "batch": frozenset(),
+    "mturk": frozenset({"boto3", "botocore"}),
+    "server": frozenset({"flask", "werkzeug", "sqlalchemy", "lxml", "botocore"}),
+    "connect": frozenset({"platformdirs"}),
+    "actions": frozenset(),
+    "cli": frozenset({"click", "rich"}),
+    "__main__": frozenset(),
+    "": frozenset(),
+}
+HEAVY = ["boto3", "botocore", "flask", "sqlalchemy", "lxml", "jinja2", "xmltodict"]
+
+
+def package(module: str) -> str:
+    """Name the part of turkbatch to which a module belongs."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def only_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(tree: ast.Module, *, types: bool) -> Iterator[str]:
+    """Give what a module imports, in functions too, as dotted names."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if only_for_types(node) and not types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        waiting += ast.iter_child_nodes(node)
+
+
+@functools.cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text("utf-8"))
+
+
+def test_every_package_is_in_the_table() -> None:
+    assert {package(module) for module in MODULES} <= set(OURS)
+    assert set(OURS) == set(THEIRS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_turkbatch_what_the_table_says(module: str) -> None:
+    mine = package(module)
+    used = {
+        package(name) for name in imports(tree(module), types=False) if name.startswith("turkbatch")
+    }
+    # `from turkbatch import __version__` is of no package.
+    assert used - {mine, "__version__"} <= OURS[mine]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_others_what_the_table_says(module: str) -> None:
+    used = {name.split(".")[0] for name in imports(tree(module), types=False)}
+    foreign = used - {"turkbatch"} - sys.stdlib_module_names
+    assert foreign <= THEIRS[package(module)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_for_types_alone_stubs_may_be_imported_too(module: str) -> None:
+    used = {name.split(".")[0] for name in imports(tree(module), types=True)}
+    foreign = used - {"turkbatch", "mypy_boto3_mturk", "_typeshed"} - sys.stdlib_module_names
+    assert foreign <= THEIRS[package(module)] | {"click", "rich"}
+
+
+def test_what_is_imported_is_what_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {line.split(">")[0].lower() for line in project["dependencies"]}
+    used = set().union(*THEIRS.values())
+    # Each of these comes with the one that it belongs to.
+    assert used - {"botocore", "werkzeug"} == named
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_a_place_for_odds_and_ends(module: str) -> None:
+    assert not {"utils", "util", "helpers", "common", "misc"} & set(module.split("."))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_another_package_is_imported_as_modules(module: str) -> None:
+    """So that a call shows its home; types may be imported by name."""
+    named = {
+        name
+        for name in imports(tree(module), types=False)
+        if name.startswith("turkbatch.")
+        and package(name) != package(module)
+        and name not in MODULES
+        and not name.rsplit(".", 1)[1][0].isupper()
+        and MODULES[name.rsplit(".", 1)[0]].name != "__init__.py"
+    }
+    assert named == set()
+
+
+OFFERING = [name for name, path in MODULES.items() if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("module", OFFERING)
+def test_what_a_package_offers_is_sorted_and_there(module: str) -> None:
+    imported = importlib.import_module(module)
+    offered = getattr(imported, "__all__", None)
+    if offered is None:
+        # Then nothing is offered: the file holds a docstring alone.
+        assert [type(node) for node in tree(module).body] == [ast.Expr]
+        return
+    # As ruff sorts: constants, classes, all others.
+    assert offered == sorted(
+        offered, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    assert [name for name in offered if not hasattr(imported, name)] == []
+    own = {
+        name
+        for name, value in vars(imported).items()
+        if not name.startswith("_")
+        and (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__.startswith("turkbatch")
+    }
+    assert own <= set(offered)
+
+
+def undocumented(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if node.name.startswith("_"):
+                continue
+            overload = any("overload" in ast.unparse(one) for one in node.decorator_list)
+            if ast.get_docstring(node) is None and not overload:
+                yield prefix + node.name
+            if isinstance(node, ast.ClassDef):
+                yield from undocumented(node.body, f"{node.name}.")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_says_what_it_is_for(module: str) -> None:
+    assert ast.get_docstring(tree(module)) is not None
+    assert list(undocumented(tree(module).body)) == []
+
+
+def loaded_by(code: str) -> list[str]:
+    """Run code in a new process; list what it loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return modules
+
+
+HELP = """
+from turkbatch import __main__
+sys.argv = ["turkbatch", "--help"]
+try:
+    __main__.main()
+except SystemExit as end:
+    assert not end.code
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import turkbatch", id="the package"),
+        pytest.param(HELP, id="turkbatch --help"),
+    ],
+)
+def test_the_heavy_ones_are_loaded_late(code: str) -> None:
+    loaded = loaded_by(code)
+    assert "turkbatch" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_service_is_loaded_without_the_server_and_the_server_without_the_service() -> None:
+    client = loaded_by("import turkbatch.actions.create, turkbatch.connect")
+    assert [name for name in ("flask", "sqlalchemy", "turkbatch.server") if name in client] == []
+    server = loaded_by("import turkbatch.server.app")
+    ours = {package(name) for name in server if name.startswith("turkbatch")}
+    assert ours == {"", "server"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_reads_the_environment_or_the_network(module: str) -> None:
+    """What a module does when it is loaded is to define."""
+    suspects = ("environ", "getenv", "open", "read_text", "read_bytes", "Session", "urlopen")
+    found = [
+        f"line {node.lineno}"
+        for statement in tree(module).body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
+        and not only_for_types(statement)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call | ast.Attribute)
+        and ast.unparse(node.func if isinstance(node, ast.Call) else node).split(".")[-1]
+        in suspects
+    ]
+    assert found == []
