@@ -22,8 +22,28 @@ from turkbatch.actions.demo import Demo, demo
 from turkbatch.actions.expire import ExpiredBatch, expire_batch
 from turkbatch.actions.extend import ExtendedBatch, ExtensionQuote, extend_batch
 from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
+from turkbatch.actions.grade import Grade, grade_test
 from turkbatch.actions.new import NewDefinition, Starter, new_definition, starters
 from turkbatch.actions.progress import Progress
+from turkbatch.actions.qualification_requests import (
+    Request,
+    ReviewedRequests,
+    Verdict,
+    qualification_requests,
+    read_verdicts,
+    review_qualification_requests,
+)
+from turkbatch.actions.qualification_status import Holder, TypeStatus, status_qualification_type
+from turkbatch.actions.qualification_types import (
+    Change,
+    CreatedType,
+    DeletedType,
+    UpdatedType,
+    create_qualification_type,
+    delete_qualification_type,
+    qualification_type_pins,
+    update_qualification_type,
+)
 from turkbatch.actions.repin import RepinnedBatch, repin_batch
 from turkbatch.actions.review import (
     ReviewedBatch,
@@ -44,57 +64,79 @@ from turkbatch.actions.serve import (
 )
 from turkbatch.actions.status import AssignmentCounts, BatchStatus, status_batch
 from turkbatch.actions.tally import Tally
+from turkbatch.actions.type_definitions import CheckedType, check_qualification_type
 from turkbatch.batch.journal import Decision
 
 __all__ = [
     "AssignmentCounts",
     "BatchStatus",
+    "Change",
     "Checked",
+    "CheckedType",
     "CreatedBatch",
+    "CreatedType",
     "Decision",
     "DecisionPlan",
     "DeletedBatch",
+    "DeletedType",
     "Demo",
     "ExpiredBatch",
     "ExtendedBatch",
     "ExtensionQuote",
     "Extracted",
+    "Grade",
+    "Holder",
     "NewDefinition",
     "Plan",
     "Progress",
     "Quote",
     "RepinnedBatch",
+    "Request",
     "ReviewedBatch",
+    "ReviewedRequests",
     "SavedBatch",
     "ServerClock",
     "Starter",
     "Submission",
     "Tally",
+    "TypeStatus",
+    "UpdatedType",
+    "Verdict",
     "Wage",
     "Waiting",
     "WorkDone",
     "check_batch",
     "check_limit",
+    "check_qualification_type",
     "create_batch",
+    "create_qualification_type",
     "delete_batch",
+    "delete_qualification_type",
     "demo",
     "expire_batch",
     "extend_batch",
     "extract_tabular",
     "extract_xml",
+    "grade_test",
     "move_clock",
     "new_definition",
     "plan_batch",
     "plan_decisions",
+    "qualification_requests",
+    "qualification_type_pins",
+    "read_verdicts",
     "repin_batch",
     "reset_server",
     "resume_batch",
     "review_batch",
+    "review_qualification_requests",
     "run_server",
     "save_batch",
     "starters",
     "status_batch",
+    "status_qualification_type",
     "submissions",
+    "update_qualification_type",
     "wage_of_pilot",
     "work_batch",
 ]

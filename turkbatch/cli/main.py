@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from turkbatch import __version__
-from turkbatch.cli import batch, definition, extract, options, presenter, server
+from turkbatch.cli import batch, definition, extract, options, presenter, qualificationtype, server
 
 
 @click.group(cls=presenter.Commands, context_settings=options.CONTEXT)
@@ -28,6 +28,12 @@ def turkbatch() -> None:
     """
 
 
-for _group in (batch.commands, definition.commands, extract.commands, server.commands):
+for _group in (
+    batch.commands,
+    definition.commands,
+    extract.commands,
+    qualificationtype.commands,
+    server.commands,
+):
     for _command in _group.commands.values():
         turkbatch.add_command(_command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -137,8 +137,15 @@ class Target:
         self._endpoint_url = endpoint_url
         self._profile = profile
 
-    def environment(self, batch_dir: Path | None = None) -> Environment:
-        """Choose the environment, following a batch's pin; say what was overruled.
+    @property
+    def given(self) -> bool:
+        """Whether a flag says where requests go."""
+        return self._live or self._local or self._endpoint_url is not None
+
+    def environment(
+        self, batch_dir: Path | None = None, *, pin: Mapping[str, str] | None = None
+    ) -> Environment:
+        """Choose the environment, following a batch's or another pin; say what was overruled.
 
         Raises
         ------
@@ -149,7 +156,6 @@ class Target:
         from turkbatch.batch import directory
         from turkbatch.mturk import environments
 
-        pin = None
         if batch_dir is not None:
             info = directory.open_batch(batch_dir).info
             pin = None if info is None else info.pin
@@ -165,8 +171,10 @@ class Target:
             click.echo(f"Note: {note}", err=True)
         return choice.environment
 
-    def client(self, batch_dir: Path | None = None) -> MTurkClient:
+    def client(
+        self, batch_dir: Path | None = None, *, pin: Mapping[str, str] | None = None
+    ) -> MTurkClient:
         """Make the client; see :meth:`environment`."""
         from turkbatch import connect
 
-        return connect.client_for(self.environment(batch_dir), profile=self._profile)
+        return connect.client_for(self.environment(batch_dir, pin=pin), profile=self._profile)
