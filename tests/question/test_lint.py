@@ -208,3 +208,30 @@ def test_names_of_template_and_data_are_held_against_each_other(define: Define) 
             " letters, digits and _ alone",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        pytest.param("a += '<input name=\"made\" type=text>'", '"made"', id="markup"),
+        pytest.param("field.name = 'made'", '"made"', id="property"),
+        pytest.param("field.setAttribute('name', 'made')", '"made"', id="attribute"),
+        pytest.param(
+            "a += '<select name=\"x' + i + '\">'", "fields whose names are computed", id="sum"
+        ),
+        pytest.param("field.name = `x${i}`", "fields whose names are computed", id="literal"),
+        pytest.param("if (field.name == 'made') {}", None, id="comparison"),
+        pytest.param("a += '<input name=\"a\">'", None, id="a field that is there"),
+    ],
+)
+def test_fields_that_scripts_make_are_named(script: str, expected: str | None) -> None:
+    page = f'<form><input name="a"></form><script>{script}</script>'
+    found = lint.page(page, file="question.html", environment="sandbox")
+    notes = [one.found for one in found if one.rule == "scripted-fields"]
+    assert notes == ([f"scripts make {expected}"] if expected else [])
+
+
+def test_disabled_field_is_no_answer() -> None:
+    page = '<form><input name="a" disabled></form>'
+    found = lint.page(page, file="question.html", environment="sandbox")
+    assert "no-named-field" in {one.rule for one in found}

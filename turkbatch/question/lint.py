@@ -92,6 +92,15 @@ _RESOURCES = {
 _MAKES_FIELDS = re.compile(
     r"""createElement|innerHTML|\.html\s*\(|\.append|insertAdjacentHTML|(?<!\[)name\s*=\s*\\?["']"""
 )
+_MADE_FIELD = re.compile(
+    r"""(?:<(?:input|select|textarea)\b[^>]*?(?<![\w-])name\s*=|\.name\s*=(?!=)"""
+    r"""|setAttribute\(\s*["']name["']\s*,)"""
+    r"""\s*(?:\\?(?P<quote>["'`])(?P<name>[\w.:-]+)\\?(?P=quote)(?!\s*\+))?""",
+    re.IGNORECASE,
+)
+"""Where a script gives a field its name: a whole text, or something that it computes."""
+_MOST_NAMED = 5
+
 _SETS_TARGET = re.compile(r"turkSetAssignmentID|turkSubmitTo|\.action\b|[\"']action[\"']")
 
 
@@ -115,6 +124,7 @@ def page(html: str, *, file: str, environment: str) -> list[errors.Finding]:
     read = Page(html)
     rules = (
         _fields(read, file),
+        _scripted_fields(read, file),
         _repetitions(read, file),
         _submit(read, file),
         _assignment_id(read, file),
@@ -189,7 +199,7 @@ def _warning(
 
 def _is_answer(tag: Tag) -> bool:
     """Whether a worker's answer can come from it."""
-    if tag.get("name") in {"", "assignmentId"}:
+    if tag.get("name") in {"", "assignmentId"} or "disabled" in tag.attributes:
         return False
     return tag.is_field or tag.name in CROWD_INPUTS or tag.name in CROWD_WIDGETS
 
@@ -208,6 +218,30 @@ def _fields(page: Page, file: str) -> Iterator[errors.Finding]:
         )
         return
     yield _warning("no-named-field", file, None, found, fix, why)
+
+
+def _scripted_fields(page: Page, file: str) -> Iterator[errors.Finding]:
+    """Name the fields that scripts make: they are none of the page's as it is served."""
+    names = {found["name"] for found in _MADE_FIELD.finditer(page.script)}
+    names -= {tag.get("name") for tag in page.tags}
+    if not names:
+        return
+    plain = sorted(filter(None, names))
+    named = ", ".join(f'"{name}"' for name in plain[:_MOST_NAMED])
+    if len(plain) > _MOST_NAMED:
+        named += f" and {len(plain) - _MOST_NAMED} more"
+    computed = "fields whose names are computed" if None in names else ""
+    yield dataclasses.replace(
+        _warning(
+            "scripted-fields",
+            file,
+            None,
+            f"scripts make {' and '.join(filter(None, (named, computed)))}",
+            "try the page in a browser, with preview-batch",
+            "they come back as answers, but simulated workers run no scripts and leave them out",
+        ),
+        severity="note",
+    )
 
 
 def _repetitions(page: Page, file: str) -> Iterator[errors.Finding]:
