@@ -48,23 +48,31 @@ def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
     file object
         A UTF-8 text file. If the block raises, ``path`` stays as it was.
     """
-    work = _beside(path)
-    try:
-        # Not mkstemp, whose files nobody else can read: a shared results folder would lose
-        # its group's access at every save. The umask is left to the system, because it can't
-        # be read without being changed for all threads.
-        with work.open("x", encoding="utf-8", newline=newline) as file:
+    with contextlib.ExitStack() as undo:
+        with _written(path, undo, newline=newline) as (work, file):
             yield file
-            file.flush()
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            os.fsync(file.fileno())
         # The rename must not come before the content is on disk, nor be lost after it.
         work.replace(path)
         sync_directory(path.parent)
-    except BaseException:
-        work.unlink(missing_ok=True)
-        raise
+        undo.pop_all()
+
+
+@contextlib.contextmanager
+def _written(
+    path: Path, undo: contextlib.ExitStack, *, newline: str | None = ""
+) -> Iterator[tuple[Path, TextIO]]:
+    """Write what is to replace a file beside it; ``undo`` removes it again."""
+    work = _beside(path)
+    undo.callback(work.unlink, missing_ok=True)
+    # Not mkstemp, whose files nobody else can read: a shared results folder would lose
+    # its group's access at every save. The umask is left to the system, because it can't
+    # be read without being changed for all threads.
+    with work.open("x", encoding="utf-8", newline=newline) as file:
+        yield work, file
+        file.flush()
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+        os.fsync(file.fileno())
 
 
 def _beside(path: Path) -> Path:
@@ -88,6 +96,25 @@ def replace_json_lines(path: Path, values: Sequence[object]) -> None:
     with replacing(path) as file:
         for value in values:
             file.write(_dump(value) + "\n")
+
+
+def replace_several(directory: Path, contents: Mapping[str, Sequence[object]]) -> None:
+    """Replace files of one directory, in this order, by one JSON document a line.
+
+    It waits for the disk half as often as file by file. Each file is the old or the new
+    one. A later one is new only if those before it are: all are on disk before the first
+    is renamed, and file systems write down the renames in a directory in their order.
+    """
+    with contextlib.ExitStack() as undo:
+        works = []
+        for name, values in contents.items():
+            with _written(directory / name, undo) as (work, file):
+                file.write("".join(_dump(value) + "\n" for value in values))
+            works.append((work, directory / name))
+        for work, path in works:
+            work.replace(path)
+        sync_directory(directory)
+        undo.pop_all()
 
 
 def _dump(value: object, *, indent: int | None = None) -> str:

@@ -146,3 +146,38 @@ def test_a_hit_that_fails_alone_stops_no_other(
     assert first in said.stderr
     assert served.faults.calls()[operation] >= 4
     run(command, batch)
+
+
+def test_a_hit_whose_work_cannot_be_read_stops_no_deleting_of_the_others(
+    published: Make, served: harness.KillingService, run: Run, client: MTurkClient
+) -> None:
+    batch = published("b", rows=4)
+    run("expire-batch", batch)
+    served.faults.load("ListAssignmentsForHIT:funds@1")
+    said = run("delete-batch", batch, "--concurrency", "1", code=4)
+    first = directory.open_batch(batch).hit_ids()[0]
+    assert first in said.stderr
+    assert [hit["HITId"] for hit in harness.listed(client)] == [first]
+    run("delete-batch", batch)
+    assert not directory.open_batch(batch).incomplete
+
+
+def test_a_vanished_hit_stops_no_expiring_and_deleting_of_the_others(
+    published: Make, served: harness.KillingService, vanish: Vanish, run: Run, client: MTurkClient
+) -> None:
+    batch = published("b", rows=4)
+    harness.work(served, directory.open_batch(batch).hit_ids()[1:2])
+    gone = vanish(batch)
+    said = run("delete-batch", batch, "--expire", code=4)
+    assert gone in said.stderr
+    assert harness.listed(client) == []
+
+
+def test_a_page_that_holds_all_that_was_submitted_is_the_last_one_read(
+    published: Make, served: harness.KillingService, run: Run
+) -> None:
+    batch = published("b", rows=3, state="worked")
+    served.faults.reset_calls()
+    run("review-batch", batch, "--approve-all", "--yes")
+    run("save-batch", batch)
+    assert served.faults.calls()["ListAssignmentsForHIT"] == 3 + 3

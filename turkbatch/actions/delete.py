@@ -12,7 +12,6 @@ from turkbatch import errors
 from turkbatch.actions import hits, pinned
 from turkbatch.actions.expire import expire
 from turkbatch.actions.progress import Progress, silent
-from turkbatch.actions.save import save
 from turkbatch.batch import journal, layout, results
 from turkbatch.mturk import calls
 
@@ -92,7 +91,9 @@ def delete_batch(
     service = calls.Calls(client, concurrency=concurrency)
     with batch.locked():
         if expire_open:
-            expire(batch, service, progress)
+            # What stays open is refused below, what is gone is listed there.
+            with contextlib.suppress(errors.PartialError):
+                expire(batch, service, progress)
         return _delete(batch, service, progress)
 
 
@@ -104,9 +105,10 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
     there = {hit_id: hit for hit_id, hit in found.hits.items() if hit["HITStatus"] != "Disposed"}
     _check_closed(batch, there)
     worked_on = {hit_id for hit_id, hit in there.items() if hit["NumberOfAssignmentsPending"]}
-    _check_saved(batch, service, there, progress)
+    doubtful = _save_unworked(batch, service, there)
     failures = hits.missing(batch, found)
-    todo = [hit_id for hit_id in there if hit_id not in worked_on]
+    failures += [(f"HIT {hit_id}", error) for hit_id, error in doubtful.items()]
+    todo = [hit_id for hit_id in there if hit_id not in worked_on and hit_id not in doubtful]
     done = 0
 
     def delete_hit(hit_id: str) -> None:
@@ -131,6 +133,9 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
         raise errors.PartialError(
             f"{done} HITs of {batch.path} are deleted; {len(failures)} are not:", failures
         )
+    rows = len(hit_ids) if batch.info is None else batch.info.rows
+    if batch.incomplete and len(hit_ids) == rows and batch.results.all_final(hit_ids):
+        batch.remove_marker()
     return DeletedBatch(batch.path, done, len(hit_ids) - len(todo) - len(worked_on), len(worked_on))
 
 
@@ -164,28 +169,30 @@ def _check_closed(batch: Batch, there: Mapping[str, hits.Json]) -> None:
         )
 
 
-def _check_saved(
-    batch: Batch, service: calls.Calls, there: Mapping[str, hits.Json], progress: Progress
-) -> None:
-    """Refuse while the service holds a result that is not on disk as it is there."""
-    unsaved = [hit_id for hit_id, hit in there.items() if not _is_saved(batch, hit)]
-    # Work that nobody submitted needs no saving by hand: ask which HITs hold any at all.
-    holding = [
-        outcome
-        for outcome in service.each(lambda hit_id: _unsaved_work(batch, service, hit_id), unsaved)
-        if outcome.error is not None or outcome.value
-    ]
-    for outcome in holding:
+def _save_unworked(
+    batch: Batch, service: calls.Calls, there: Mapping[str, hits.Json]
+) -> dict[str, Exception]:
+    """Refuse while the service holds a result that is not on disk as it is there.
+
+    What nobody worked on needs no saving by hand. HITs of which that can't be found out
+    are returned, with the reason.
+    """
+    unsaved = [hit for hit in there.values() if not _is_saved(batch, hit)]
+    doubtful: dict[str, Exception] = {}
+    held = 0
+    for outcome in service.each(lambda hit: _save_if_unworked(batch, service, hit), unsaved):
         if outcome.error is not None:
-            raise outcome.error
-    if holding:
+            doubtful[outcome.item["HITId"]] = outcome.error
+        elif not outcome.value:
+            held += 1
+    if held:
         raise errors.BatchError(
-            f"{batch.path}: {len(holding)} of {len(there)} HITs hold results that are not saved"
+            f"{batch.path}: {held} of {len(there)} HITs hold results that are not saved"
             f" as reviewed; run `turkbatch review-batch {batch.path}` if some are not reviewed,"
             f" then `turkbatch save-batch {batch.path}`; nothing was deleted"
         )
-    if unsaved:
-        save(batch, service, progress)
+    batch.results.sync()
+    return doubtful
 
 
 def _is_saved(batch: Batch, hit: hits.Json) -> bool:
@@ -193,12 +200,14 @@ def _is_saved(batch: Batch, hit: hits.Json) -> bool:
     return saved is not None and saved.final and saved.hit == results.as_json(hit)
 
 
-def _unsaved_work(batch: Batch, service: calls.Calls, hit_id: str) -> bool:
-    saved = {one["AssignmentId"]: one for one in batch.results.assignments(hit_id)}
-    for page in service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id):
-        for assignment in page:
-            kept = saved.get(assignment["AssignmentId"])
-            status = assignment["AssignmentStatus"]
-            if kept is None or kept["AssignmentStatus"] != status or status == "Submitted":
-                return True
-    return False
+def _save_if_unworked(batch: Batch, service: calls.Calls, hit: hits.Json) -> bool:
+    """Save a HIT if that adds nothing to its saved results; tell whether."""
+    saved = {one["AssignmentId"]: one for one in batch.results.assignments(hit["HITId"])}
+    assignments = hits.read_assignments(service, hit)
+    for assignment in assignments:
+        kept = saved.get(assignment["AssignmentId"])
+        status = assignment["AssignmentStatus"]
+        if kept is None or kept["AssignmentStatus"] != status or status == "Submitted":
+            return False
+    batch.results.save(hit, assignments)
+    return True

@@ -158,3 +158,41 @@ def missing(batch: Batch, found: Found) -> list[tuple[str, Exception]]:
     return failed + [
         (f"HIT {hit_id}", lost) for hit_id, hit in found.hits.items() if is_lost(batch, hit)
     ]
+
+
+def read_assignments(
+    service: calls.Calls, hit: Json, *, submitted_only: bool = False
+) -> list[Json]:
+    """Read a HIT's assignments, in the order of their submission.
+
+    A page's token comes with the last page too. Reading stops early once as many came as
+    the HIT had when it was listed; should more have come since, its counters will tell.
+
+    Parameters
+    ----------
+    service : Calls
+        Where to ask.
+    hit : dict
+        MTurk's HIT.
+    submitted_only : bool
+        Leave out what is reviewed.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListAssignmentsForHITOperation.html
+    """
+    unsubmitted = hit["NumberOfAssignmentsPending"] + hit["NumberOfAssignmentsAvailable"]
+    most = hit["MaxAssignments"] - unsubmitted
+    only = {}
+    if submitted_only:
+        most -= hit["NumberOfAssignmentsCompleted"]
+        only = {"AssignmentStatuses": ["Submitted"]}
+    found: list[Json] = []
+    for page in service.pages(
+        "list_assignments_for_hit", "Assignments", HITId=hit["HITId"], **only
+    ):
+        found += page
+        if len(found) >= most:
+            break
+    # Stable: among equal times, whole seconds as they are, the service's own order stays.
+    return sorted(found, key=lambda one: one["SubmitTime"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,15 +48,20 @@ class Submission:
         USD that approving it pays, as MTurk writes it.
     row : dict or None
         The data that its HIT was made from; None where amti's files don't tell.
-    answers : dict
-        The worker's answers, by field; lists where a field was repeated.
     """
 
     assignment: Mapping[str, Any]
     hit_id: str
     reward: str
     row: Mapping[str, Any] | None
-    answers: Mapping[str, Any]
+
+    @functools.cached_property
+    def answers(self) -> Mapping[str, Any]:
+        """The worker's answers, by field; lists where a field was repeated.
+
+        Read when they are asked for: who approves everything never looks.
+        """
+        return _readable(self.assignment)
 
     @property
     def assignment_id(self) -> str:
@@ -161,14 +167,15 @@ def _waiting(batch: Batch, service: calls.Calls, progress: Progress) -> Waiting:
     ]
     data = _rows(batch, {rows[hit["HITId"]] for hit in holding})
     submitted: list[Submission] = []
-    for outcome in service.each(lambda hit: _submitted(service, hit["HITId"]), holding):
+    for outcome in service.each(
+        lambda hit: hits.read_assignments(service, hit, submitted_only=True), holding
+    ):
         hit_id = outcome.item["HITId"]
         if outcome.error is not None:
             failures.append((f"HIT {hit_id}", outcome.error))
         row, reward = data.get(rows[hit_id]), outcome.item["Reward"]
         submitted += [
-            Submission(assignment, hit_id, reward, row, _readable(assignment))
-            for assignment in outcome.value or []
+            Submission(assignment, hit_id, reward, row) for assignment in outcome.value or []
         ]
     return Waiting(tuple(submitted), tuple(failures))
 
@@ -181,16 +188,6 @@ def _rows(batch: Batch, wanted: set[int | None]) -> dict[int | None, Mapping[str
         return {row.index: row.fields for row in batch.data if row.index in wanted}
     except errors.InputError:
         return {}
-
-
-def _submitted(service: calls.Calls, hit_id: str) -> list[hits.Json]:
-    return _assignments(service, hit_id, AssignmentStatuses=["Submitted"])
-
-
-def _assignments(service: calls.Calls, hit_id: str, **only: list[str]) -> list[hits.Json]:
-    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id, **only)
-    found = [assignment for page in pages for assignment in page]
-    return sorted(found, key=lambda one: one["SubmitTime"])
 
 
 def _readable(assignment: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -276,7 +273,7 @@ def _held(
     taken = [
         hit for hit in there.values() if hit["NumberOfAssignmentsCompleted"] or submitted_of(hit)
     ]
-    for outcome in service.each(lambda hit: _assignments(service, hit["HITId"]), taken):
+    for outcome in service.each(lambda hit: hits.read_assignments(service, hit), taken):
         if outcome.error is not None:
             failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
         held.update(_holdings(outcome.item, outcome.value or []))

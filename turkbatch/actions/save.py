@@ -100,14 +100,19 @@ def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
     failures = hits.missing(batch, found)
     changed = [hit for hit in found.hits.values() if _may_have_changed(batch, hit)]
     done = len(hit_ids) - len(changed) - len(failures)
+    fetched: dict[str, _Saved] = {}
     progress("saving HITs", done, len(hit_ids))
     for outcome in service.each(lambda hit: _save_hit(batch, service, hit), changed):
-        if outcome.error is None:
+        if outcome.value is not None:
+            fetched[outcome.item["HITId"]] = outcome.value
             done += 1
             progress("saving HITs", done, len(hit_ids))
-        elif not (hits.is_gone(outcome.error) and batch.results.is_final(outcome.item["HITId"])):
+        elif outcome.error is not None and not (
+            hits.is_gone(outcome.error) and batch.results.is_final(outcome.item["HITId"])
+        ):
             failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
-    report = _report(batch, hit_ids)
+    batch.results.sync()
+    report = _report(batch, hit_ids, fetched)
     if failures:
         raise errors.PartialError(
             f"{report.hits} of {len(hit_ids)} HITs are saved in {batch.path};"
@@ -137,45 +142,43 @@ def _may_have_changed(batch: Batch, hit: hits.Json) -> bool:
     return saved.hit != results.as_json(hit)
 
 
-def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> None:
-    """Fetch a HIT's assignments and save both.
-
-    A page's token comes with the last page too; reading stops early once as many came as
-    the HIT had when it was listed. Should more have come since, its counters will tell.
-    """
-    if hit["HITStatus"] == "Disposed":
-        batch.results.save(hit, [])  # nobody had worked on it
-        return
-    unsubmitted = int(hit["NumberOfAssignmentsPending"]) + int(hit["NumberOfAssignmentsAvailable"])
-    most = int(hit["MaxAssignments"]) - unsubmitted
-    assignments: list[hits.Json] = []
-    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit["HITId"])
-    for page in pages:
-        assignments += page
-        if len(assignments) >= most:
-            break
-    # Stable: among equal times, whole seconds as they are, the service's own order stays.
-    assignments.sort(key=lambda one: one["SubmitTime"])
-    batch.results.save(hit, assignments)
+def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> _Saved:
+    """Fetch a HIT's assignments and save both; a deleted one had none."""
+    gone = hit["HITStatus"] == "Disposed"
+    return _saved(batch.results.save(hit, [] if gone else hits.read_assignments(service, hit)))
 
 
-def _report(batch: Batch, hit_ids: list[str]) -> SavedBatch:
-    saved = [one for hit_id in hit_ids if (one := batch.results.load(hit_id)) is not None]
+@dataclasses.dataclass(frozen=True)
+class _Saved:
+    """What the report says of a HIT; the results themselves would fill the memory."""
+
+    open: bool
+    assignments: int
+    unreviewed: int
+
+
+def _saved(saved: results.Saved) -> _Saved:
+    return _Saved(
+        saved.hit["HITStatus"] in results.OPEN or bool(saved.hit.get("NumberOfAssignmentsPending")),
+        len(saved.assignments),
+        sum(1 for one in saved.assignments if one["AssignmentStatus"] not in results.REVIEWED),
+    )
+
+
+def _report(batch: Batch, hit_ids: list[str], fetched: dict[str, _Saved]) -> SavedBatch:
+    every = []
+    for hit_id in hit_ids:
+        one = fetched.get(hit_id)
+        if one is None and (on_disk := batch.results.load(hit_id)) is not None:
+            one = _saved(on_disk)
+        if one is not None:
+            every.append(one)
     rows = len(hit_ids) if batch.info is None else batch.info.rows
     return SavedBatch(
         batch_dir=batch.path,
-        hits=len(saved),
-        assignments=sum(len(one.assignments) for one in saved),
-        open_hits=sum(
-            1
-            for one in saved
-            if one.hit["HITStatus"] in results.OPEN or one.hit.get("NumberOfAssignmentsPending")
-        ),
-        unreviewed=sum(
-            1
-            for one in saved
-            for assignment in one.assignments
-            if assignment["AssignmentStatus"] not in results.REVIEWED
-        ),
+        hits=len(every),
+        assignments=sum(one.assignments for one in every),
+        open_hits=sum(1 for one in every if one.open),
+        unreviewed=sum(one.unreviewed for one in every),
         missing_rows=rows - len(hit_ids),
     )

@@ -100,14 +100,22 @@ class Results:
         """
         saved = Saved(as_json(hit), tuple(as_json(one) for one in assignments))
         target = self.directory(saved.hit["HITId"])
-        if not target.is_dir():
-            target.mkdir(parents=True)
-            files.sync_directory(self.path)
+        target.mkdir(parents=True, exist_ok=True)
         # The assignments first: if the power fails between the two, hit.jsonl still says
         # what it said before, so the HIT is not taken for final and is fetched again.
-        files.replace_json_lines(target / layout.ASSIGNMENTS, saved.assignments)
-        files.replace_json_lines(target / layout.HIT, [{"HIT": saved.hit}])
+        files.replace_several(
+            target, {layout.ASSIGNMENTS: saved.assignments, layout.HIT: [{"HIT": saved.hit}]}
+        )
         return saved
+
+    def sync(self) -> None:
+        """Make the directories of what was saved durable, all at once.
+
+        To be called before anything relies on the results: the end of a batch, a deletion.
+        """
+        if self.path.is_dir():
+            files.sync_directory(self.path)
+            files.sync_directory(self.path.parent)
 
     def load(self, hit_id: str) -> Saved | None:
         """Read what is saved of a HIT; None if nothing is.
