@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from turkbatch import errors, files
 from turkbatch.actions import pinned
 from turkbatch.batch import data as batch_data
@@ -16,8 +14,7 @@ from turkbatch.batch import definition as batch_definition
 from turkbatch.mturk import model
 from turkbatch.qualification import answer_key, directory, layout
 from turkbatch.qualification import definition as definitions
-from turkbatch.question import check
-from turkbatch.question import jinja as sandbox
+from turkbatch.question import check, document
 
 MADE_FROM_FILES = frozenset({"Test", "AnswerKey"})
 """Parameters that have a file of their own."""
@@ -137,7 +134,9 @@ def _documents(
             findings += error.findings
             texts.append(None)
     templates = [
-        one for one in (read.test, read.answer_key) if one is not None and one.suffix == ".j2"
+        one
+        for one in (read.test, read.answer_key)
+        if one is not None and one.suffix == layout.TEMPLATE_SUFFIX
     ]
     if read.data is not None and not templates:
         findings.append(
@@ -153,26 +152,10 @@ def _documents(
 
 
 def _text(path: Path, rows: Sequence[Mapping[str, object]]) -> str:
-    """Give a document as it is sent; templates are autoescaped and see all ``rows``."""
-    if path.suffix != layout.TEMPLATE_SUFFIX:
-        return files.read_text(path, errors.DefinitionError)
-    try:
-        template = sandbox.JinjaTemplate(path.parent, path.name, autoescape=True)
-        return template.fill({"rows": list(rows)})
-    except jinja2.TemplateSyntaxError as error:
-        found = f"not valid Jinja2: {(error.message or '').rstrip('.')}"
-        raise errors.DefinitionError(
-            errors.Finding(
-                "template-syntax", str(path), found, "mend the template", line=error.lineno
-            )
-        ) from error
-    # A template is a program of the user's, whose expressions can raise anything.
-    except Exception as error:
-        message = str(error).rstrip(".") or type(error).__name__
-        fix = 'mend the template; it sees the data as "rows", one object a line'
-        raise errors.DefinitionError(
-            errors.Finding("template-error", str(path), f"fails: {message}", fix)
-        ) from error
+    """Give a document as it is sent."""
+    if path.suffix == layout.TEMPLATE_SUFFIX:
+        return document.render(path, rows)
+    return files.read_text(path, errors.DefinitionError)
 
 
 def _test_faults(read: definitions.Definition, test: str) -> list[errors.Finding]:
