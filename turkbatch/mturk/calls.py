@@ -1,9 +1,10 @@
 """Requests: paced, repeated where that is safe, many in flight, results in order.
 
-Every operation that turkbatch calls may be sent again after an unknown outcome: reads
+Nearly every operation that turkbatch calls may be sent again after an unknown outcome: reads
 change nothing, creations carry a unique request token, and approvals, rejections and
 deletions are refused the second time by the state that the first one made. What such a
-refusal means is for the caller to compare; nothing is decided here.
+refusal means is for the caller to compare; nothing is decided here. What mails a worker is
+the exception: it is sent again only if it surely has not reached the service.
 
 Botocore's own ``adaptive`` mode paces a single client as well, but after some fifty
 throttled calls its retry quota is used up and it raises; a batch of thousands can't live
@@ -256,6 +257,8 @@ class Calls:
                 )
             except (errors.FaultError, errors.UnreachableError) as error:
                 attempt += 1
+                if _mails(method, parameters) and not _never_sent(error):
+                    raise
                 if attempt >= (ATTEMPTS if self.service_time else FIRST_ATTEMPTS):
                     raise
                 logger.info("%s; trying again (%d)", error, attempt)
@@ -423,6 +426,19 @@ class Calls:
                 # Leaving the pool waits for what is in flight; nobody shall wait in a backoff.
                 self._stop.set()
                 raise
+
+
+def _mails(method: str, parameters: Mapping[str, object]) -> bool:
+    """Whether a request makes the service write to workers, each time it is done."""
+    return method == "notify_workers" or parameters.get("SendNotification") is True
+
+
+def _never_sent(error: errors.ServiceError) -> bool:
+    """Whether there was not even a connection to send a request on."""
+    return isinstance(
+        error.__cause__,
+        botocore.exceptions.EndpointConnectionError | botocore.exceptions.ConnectTimeoutError,
+    )
 
 
 def _backoff(attempt: int, first: float, longest: float) -> float:
