@@ -137,14 +137,15 @@ def unannounced(changes: tuple[Change, ...]) -> None:
 
 
 def qualification_type_pins(type_dir: pinned.PathLike) -> tuple[Mapping[str, str], ...]:
-    """Tell in which environments a qualification type's directory has its type.
+    """Tell in which environments a directory has its type; if in none, where it had it last.
 
     Raises
     ------
     BatchError
         If it is no such directory.
     """
-    return directory.open_directory(Path(type_dir)).pins
+    opened = directory.open_directory(Path(type_dir))
+    return opened.pins or tuple(one.pin for one in opened.entries[-1:])
 
 
 def create_qualification_type(
@@ -190,7 +191,7 @@ def create_qualification_type(
     service = calls.Calls(client)
     known = None if there is None else there.entry(service.environment.pin())
     if there is not None and known is not None:
-        if _read(service, known.qualification_type_id) is not None:
+        if _is_there(service, known.qualification_type_id, there.name):
             return CreatedType(
                 there.path, known.qualification_type_id, there.name, False, False, (), checked
             )
@@ -289,7 +290,16 @@ def _read(service: calls.Calls, type_id: str) -> Json | None:
             return None
         raise
     found: Json = reply["QualificationType"]
-    return None if found.get("QualificationTypeStatus") == "Disposing" else found
+    return found
+
+
+def _is_there(service: calls.Calls, type_id: str, name: str) -> bool:
+    """Whether a type is there and not deleted; one that is being deleted reads as inactive."""
+    found = _read(service, type_id)
+    if found is None or found["QualificationTypeStatus"] == "Active":
+        return found is not None
+    listed = owned.types_by_name(service).get(name)
+    return listed is not None and listed["QualificationTypeId"] == type_id
 
 
 def differing(there: Json, parameters: Json) -> tuple[Change, ...]:
