@@ -1,0 +1,1 @@
+"""What turkbatch reaches, measured against plain loops over boto3 in the same run."""
