@@ -19,7 +19,10 @@ large batch must not cost a request for each of its HITs."""
 
 BAR_WIDTH = 20
 
-Row = tuple[str, str, str]
+NUMBER_WIDTH = 7
+"""Of a number that a bar follows, so that the bars begin below one another."""
+
+Row = tuple[str, str]
 
 
 def show(status: actions.BatchStatus, batch_dir: Path) -> None:
@@ -32,17 +35,17 @@ def show(status: actions.BatchStatus, batch_dir: Path) -> None:
 
 
 def rows(status: actions.BatchStatus) -> list[Row]:
-    """Give the table's rows: what, how many or when, and a bar of its share."""
+    """Give the table's rows: what, and how many (with a bar of its share), how much or when."""
     place = status.pin.get("environment", "made by amti: the flag decides")
     return [
-        ("batch", status.batch_id, ""),
-        ("environment", place, ""),
-        ("HITs", f"{status.hit_count} of {status.rows}", ""),
+        ("batch", status.batch_id),
+        ("environment", place),
+        ("HITs", f"{status.hit_count} of {status.rows}"),
         *(
-            (f"  {name}", f"{count:,}", _bar(count, status.hit_count))
+            (f"  {name}", _share(count, status.hit_count))
             for name, count in status.hit_status_counts.items()
         ),
-        ("HITs saved", f"{status.saved:,}", _bar(status.saved, status.hit_count)),
+        ("  saved", _share(status.saved, status.hit_count)),
         *_assignments(status),
         *_money_and_times(status),
     ]
@@ -59,10 +62,14 @@ def _assignments(status: actions.BatchStatus) -> Iterator[Row]:
         ("reviewed, and not saved", tally.undistinguished),
     ]
     total = sum(count for _, count in rows)
-    yield "assignments", f"{total:,}", ""
+    yield "assignments", f"{total:,}"
     for name, count in rows:
         if count or name != "reviewed, and not saved":
-            yield f"  {name}", f"{count:,}", _bar(count, total)
+            yield f"  {name}", _share(count, total)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count:<{NUMBER_WIDTH},}{_bar(count, total)}".rstrip()
 
 
 def _bar(count: int, total: int) -> str:
@@ -73,24 +80,24 @@ def _bar(count: int, total: int) -> str:
 
 def _money_and_times(status: actions.BatchStatus) -> Iterator[Row]:
     tally = status.tally
-    yield "paid, with fees", money.dollars(tally.paid), ""
-    yield "still to come, at most", money.dollars(tally.to_come), ""
+    yield "paid, with fees", money.dollars(tally.paid)
+    yield "still to come, at most", money.dollars(tally.to_come)
     if tally.average_work_seconds is not None:
         average = timedelta(seconds=round(tally.average_work_seconds))
-        yield "average work time", str(average), ""
+        yield "average work time", str(average)
     if tally.hourly_wage is not None:
-        yield "effective hourly wage", money.dollars(tally.hourly_wage), ""
+        yield "effective hourly wage", money.dollars(tally.hourly_wage)
     for name, moment in (
         ("next approved by itself", tally.next_auto_approval),
         ("open until", status.expires),
         ("all submitted, at this rate", tally.estimated_completion),
     ):
         if moment is not None:
-            yield name, _time(moment), ""
+            yield name, _time(moment)
 
 
 def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _next_step(status: actions.BatchStatus, batch_dir: Path) -> str | None:
