@@ -27,12 +27,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
 }
 """Smallest and largest value of a number."""
 
-LENGTHS: Mapping[str, int] = {
-    "Title": 128,
-    "Description": 2000,
-    "Keywords": 1000,
-    "RequesterAnnotation": 255,
-}
+LENGTHS: Mapping[str, int] = {"RequesterAnnotation": 255, "Keywords": 1000}
 """Most characters of a text that the service takes."""
 NOT_EMPTY = frozenset({"Title", "Description"})
 """Texts that must have one character, of which the model says nothing."""
