@@ -325,6 +325,78 @@ def test_an_external_question_gets_one_answer() -> None:
     assert re.fullmatch("[a-z ]+", value)
 
 
+ANSWERABLE = """<crowd-form><crowd-classifier name="sort" categories="['Cat', 'Dog']">
+</crowd-classifier><crowd-classifier-multi-select name="parts" categories="['leg', 'tail']"
+exclusion-category="{ text: 'none' }"></crowd-classifier-multi-select>
+<crowd-bounding-box name="boxes" labels="['x']"></crowd-bounding-box>
+<crowd-radio-group><crowd-radio-button name="up">U</crowd-radio-button>
+<crowd-radio-button name="down">D</crowd-radio-button></crowd-radio-group>
+<crowd-checkbox name="sure">Sure</crowd-checkbox><crowd-slider name="level" max="9"></crowd-slider>
+<input type="radio" name="tone" value="warm"><input type="radio" name="tone" value="cold">
+<select name="size"><option value="">?</option><option value="L">large</option></select>
+<crowd-input name="word" max-length="5"></crowd-input></crowd-form>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "output"),
+    [
+        pytest.param("sort", "dog", {"label": "Dog"}, id="category, in any case"),
+        pytest.param("parts", "tail|leg", {"labels": ["leg", "tail"]}, id="several categories"),
+        pytest.param("parts", "none", {"labels": ["none"]}, id="the exclusive category"),
+        pytest.param("boxes", '{"boundingBoxes": []}', {"boundingBoxes": []}, id="a widget's JSON"),
+        pytest.param("up", "down", {"on": False}, id="another button of the group"),
+        pytest.param("sure", "yes", {"on": True}, id="a box that is checked"),
+        pytest.param("sure", "0", {"on": False}, id="a box that is not"),
+        pytest.param("level", "7", 7, id="a slider"),
+        pytest.param("tone", "cold", {"warm": False, "cold": True}, id="a radio button"),
+        pytest.param("size", "large", "L", id="an option by what it shows"),
+        pytest.param("word", "blue", "blue", id="a text"),
+    ],
+)
+def test_a_worker_who_knows_answers_what_is_right(name: str, truth: str, output: object) -> None:
+    form = forms.read_page(ANSWERABLE)
+    for seed in SEEDS:
+        filled = forms.fill(
+            form, random.Random(seed), knowledge=forms.Knowledge(truth={name: truth})
+        )
+        [(_, value)] = filled.fields
+        assert (json.loads(value)[0][name], filled.untold) == (output, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [("sort", "Fox"), ("parts", "leg|wing"), ("boxes", "left"), ("word", "yellow"), ("level", "x")],
+)
+def test_a_truth_that_cannot_be_answered_is_told_and_guessed(name: str, truth: str) -> None:
+    form = forms.read_page(ANSWERABLE)
+    known = forms.Knowledge(truth={name: truth})
+    told = forms.fill(form, random.Random(3), knowledge=known)
+
+    assert told == forms.Filled(forms.fill(form, random.Random(3)).fields, (), (name,))
+
+
+def test_answers_are_right_as_often_as_asked_and_wrong_otherwise() -> None:
+    form = forms.read_page(ANSWERABLE)
+    for accuracy, least, most in ((0.0, 0, 0), (0.75, 120, 180), (1.0, 200, 200)):
+        known = forms.Knowledge(truth={"sort": "Cat"}, accuracy=accuracy)
+        found = [
+            forms.fill(form, random.Random(seed), knowledge=known).fields for seed in range(200)
+        ]
+        right = sum(json.loads(value)[0]["sort"]["label"] == "Cat" for [(_, value)] in found)
+        assert least <= right <= most
+
+
+def test_workers_of_one_opinion_agree_on_choices_and_not_on_texts() -> None:
+    form = forms.read_page(PLAIN)
+    known = forms.Knowledge(opinion="a HIT")
+    answers = [
+        dict(forms.fill(form, random.Random(seed), knowledge=known).fields) for seed in SEEDS
+    ]
+
+    assert len({(one.get("tone"), one.get("size"), one.get("tags")) for one in answers}) == 1
+    assert len({one["word"] for one in answers}) > 10
+
+
 @given(
     st.text(alphabet=st.sampled_from("<>/='\" abcdfinmoprtuw-[]{}&;"), max_size=200), st.integers()
 )

@@ -12,6 +12,10 @@ What is posted follows the page's kind:
 - ``crowd-form answer-format="flatten-objects"``: one field for each leaf of that object,
   named by the path with dots; lists are leaves, as JSON.
 
+A worker can know the right answer to a field (:class:`Knowledge`) and give it, as often as
+is asked for. What is right is written as the results have it: the value of an option, several
+joined with a bar, the text of a text field, the JSON of a widget that draws on an image.
+
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/sms-ui-template-reference.html and
 results of batches that used them.
 """
@@ -20,10 +24,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import hashlib
 import json
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from lxml import etree
@@ -39,6 +44,10 @@ _BUTTONS: Final = {"button", "reset", "submit", "image"}
 # How often a field that may stay empty is filled in.
 _DILIGENCE: Final = 0.85
 _IMAGE: Final = {"height": 480, "width": 640}
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_FALSE: Final = frozenset({"false", "0", "no", "off", ""})
+# How often a worker who is to be wrong draws anew, where that was right by accident.
+_ATTEMPTS: Final = 30
 # A transparent picture of one pixel.
 _PIXEL: Final = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5Er"
@@ -65,6 +74,10 @@ class Drawn:
     unfilled: tuple[str, ...] = ()
 
 
+def _unknowable(_truth: str) -> None:
+    """Tell that nothing in particular can be answered."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Field:
     """Something on the page that a worker fills in, or that is posted anyway.
@@ -77,11 +90,18 @@ class Field:
         Takes a random.Random, gives what the worker did.
     asks : bool
         False for hidden fields and the like, which say nothing about the worker.
+    know : callable
+        Takes the right answer, gives what a worker did who knows it; None if it is nothing
+        that could be answered here.
+    choice : bool
+        Whether it offers what can be answered, so that workers may agree on it.
     """
 
     name: str
     draw: Callable[[random.Random], Drawn]
     asks: bool = True
+    know: Callable[[str], Drawn | None] = _unknowable
+    choice: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,10 +135,42 @@ class Filled:
         As posted.
     unfilled : tuple of str
         Names for which no value was found that the page would take.
+    untold : tuple of str
+        Names whose right answer is nothing that could be answered there.
     """
 
     fields: list[tuple[str, str]]
     unfilled: tuple[str, ...]
+    untold: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Knowledge:
+    """What a worker knows who looks closely.
+
+    Parameters
+    ----------
+    truth : mapping of str to str
+        The right answers that are known, by name.
+    accuracy : float
+        How often a field is answered right, from 0 to 1.
+    opinion : str, optional
+        Where a field offers its answers and none is known to be right, workers with the same
+        opinion hold the same one for right. Without it each has an opinion of their own.
+    """
+
+    truth: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    accuracy: float = 1.0
+    opinion: str | None = None
+
+    def right(self, field: Field) -> Drawn | None:
+        """Tell what a worker who is right does with a field; None if that is not known."""
+        if field.name in self.truth:
+            return field.know(self.truth[field.name])
+        if self.opinion is None or not field.choice:
+            return None
+        digest = hashlib.sha256(f"{field.name}\n{self.opinion}".encode()).digest()
+        return field.draw(random.Random(digest))
 
 
 def read(question: questions.Question) -> Form:
@@ -172,7 +224,7 @@ def read_page(page: str) -> Form:
     return Form(tuple(_fields(scope, crowd=style != "plain")), style)
 
 
-def fill(form: Form, chance: random.Random) -> Filled:
+def fill(form: Form, chance: random.Random, *, knowledge: Knowledge | None = None) -> Filled:
     """Fill in a form.
 
     Parameters
@@ -181,16 +233,24 @@ def fill(form: Form, chance: random.Random) -> Filled:
         From :func:`read`.
     chance : random.Random
         The same one gives the same answers.
+    knowledge : Knowledge, optional
+        What is right; without it every answer is a guess.
 
     Returns
     -------
     Filled
         What the page would post.
     """
-    drawn = [field.draw(chance) for field in form.fields]
+    known = knowledge or Knowledge()
+    drawn = [_answer(field, chance, known) for field in form.fields]
     unfilled = tuple(name for one in drawn for name in one.unfilled)
+    untold = tuple(
+        field.name
+        for field in form.fields
+        if field.name in known.truth and known.right(field) is None
+    )
     if form.style == "plain":
-        return Filled([pair for one in drawn for pair in one.posted], unfilled)
+        return Filled([pair for one in drawn for pair in one.posted], unfilled, untold)
     merged: dict[str, object] = {}
     for one in drawn:
         for name, value in one.output.items():
@@ -200,8 +260,22 @@ def fill(form: Form, chance: random.Random) -> Filled:
             merged[name] = {**before, **value} if both else value  # type: ignore[dict-item]
     answer = dict(sorted(merged.items()))
     if form.style == "task-answers":
-        return Filled([("taskAnswers", _json([answer]))], unfilled)
-    return Filled(sorted(_leaves(answer)), unfilled)
+        return Filled([("taskAnswers", _json([answer]))], unfilled, untold)
+    return Filled(sorted(_leaves(answer)), unfilled, untold)
+
+
+def _answer(field: Field, chance: random.Random, knowledge: Knowledge) -> Drawn:
+    guess = field.draw(chance)
+    right = knowledge.right(field)
+    if right is None:
+        return guess
+    if chance.random() < knowledge.accuracy:
+        return right
+    for _ in range(_ATTEMPTS):
+        if guess != right:
+            break
+        guess = field.draw(chance)
+    return guess
 
 
 def choices_in(text: str) -> list[str]:
@@ -405,10 +479,16 @@ def _text_field(text: inputs.Text) -> Field:
         value = text.value if skipped or text.value else inputs.draw(text, chance)
         if value is None:
             return Drawn(((text.name, ""),), unfilled=(text.name,))
+        return written(value)
+
+    def written(value: str) -> Drawn:
         # A crowd-form leaves an empty text out; a plain form posts it.
         return Drawn(((text.name, value),), {text.name: value} if value else {})
 
-    return Field(text.name, draw)
+    def know(truth: str) -> Drawn | None:
+        return written(truth) if inputs.fits(text, truth) else None
+
+    return Field(text.name, draw, know=know)
 
 
 def _select(element: etree._Element) -> Field:
@@ -419,7 +499,9 @@ def _select(element: etree._Element) -> Field:
     chosen = [value for value in values if value]
     if "multiple" in element.attrib:
         return _several(name, chosen, required=required, plain=True)
-    return _one(name, chosen or values, required=True, as_text=True)
+    # What is right may be known by what the worker reads.
+    shown = {_content(option): value for option, value in zip(options, values, strict=True)}
+    return _one(name, chosen or values, required=True, as_text=True, shown=shown)
 
 
 def _options(kind: str, name: str, elements: Sequence[etree._Element]) -> Field:
@@ -430,32 +512,52 @@ def _options(kind: str, name: str, elements: Sequence[etree._Element]) -> Field:
     return _several(name, values, required=required)
 
 
-def _one(name: str, values: Sequence[str], *, required: bool, as_text: bool = False) -> Field:
+def _one(
+    name: str,
+    values: Sequence[str],
+    *,
+    required: bool,
+    as_text: bool = False,
+    shown: Mapping[str, str] | None = None,
+) -> Field:
     def draw(chance: random.Random) -> Drawn:
         if not values:
             return Drawn(unfilled=(name,) if required else ())
         skipped = not required and chance.random() > 0.97
-        chosen = None if skipped else chance.choice(values)
-        posted = () if chosen is None else ((name, chosen),)
-        if as_text:
-            return Drawn(posted, {name: chosen} if chosen is not None else {})
-        # Inside a crowd-form a radio button is a leaf for each option.
-        return Drawn(posted, {name: {value: value == chosen for value in values}})
+        return chosen(None if skipped else chance.choice(values))
 
-    return Field(name, draw)
+    def chosen(one: str | None) -> Drawn:
+        posted = () if one is None else ((name, one),)
+        if as_text:
+            return Drawn(posted, {name: one} if one is not None else {})
+        # Inside a crowd-form a radio button is a leaf for each option.
+        return Drawn(posted, {name: {value: value == one for value in values}})
+
+    def know(truth: str) -> Drawn | None:
+        one = _meant(truth, {**(shown or {}), **{value: value for value in values}})
+        return None if one is None else chosen(one)
+
+    return Field(name, draw, know=know, choice=True)
 
 
 def _several(name: str, values: Sequence[str], *, required: bool, plain: bool = False) -> Field:
     def draw(chance: random.Random) -> Drawn:
-        chosen = [value for value in values if chance.random() < 0.4]
-        if values and not chosen and (required or chance.random() < _DILIGENCE):
-            chosen = [chance.choice(values)]
-        posted = tuple((name, value) for value in chosen)
-        if plain:
-            return Drawn(posted, {name: chosen} if chosen else {})
-        return Drawn(posted, {name: {value: value in chosen for value in values}})
+        some = [value for value in values if chance.random() < 0.4]
+        if values and not some and (required or chance.random() < _DILIGENCE):
+            some = [chance.choice(values)]
+        return chosen(some)
 
-    return Field(name, draw)
+    def chosen(some: Sequence[str]) -> Drawn:
+        posted = tuple((name, value) for value in some)
+        if plain:
+            return Drawn(posted, {name: list(some)} if some else {})
+        return Drawn(posted, {name: {value: value in some for value in values}})
+
+    def know(truth: str) -> Drawn | None:
+        some = _all_meant(truth, values)
+        return None if some is None else chosen(some)
+
+    return Field(name, draw, know=know, choice=True)
 
 
 def _crowd_box(element: etree._Element) -> Field:
@@ -463,10 +565,35 @@ def _crowd_box(element: etree._Element) -> Field:
     required = "required" in element.attrib
 
     def draw(chance: random.Random) -> Drawn:
-        checked = required or chance.random() < 0.5
-        return Drawn(((name, value),) if checked else (), {name: {value: checked}})
+        return checked(required or chance.random() < 0.5)
 
-    return Field(name, draw)
+    def checked(yes: bool) -> Drawn:
+        return Drawn(((name, value),) if yes else (), {name: {value: yes}})
+
+    def know(truth: str) -> Drawn | None:
+        some = _all_meant(truth, [value])
+        return None if some is None else checked(bool(some))
+
+    return Field(name, draw, know=know, choice=True)
+
+
+def _meant(truth: str, options: Mapping[str, str]) -> str | None:
+    """Find the option that is meant, whatever its case."""
+    if truth in options:
+        return options[truth]
+    wanted = truth.strip().casefold()
+    return next((one for text, one in options.items() if text.strip().casefold() == wanted), None)
+
+
+def _all_meant(truth: str, values: Sequence[str]) -> list[str] | None:
+    """Find the options that are meant, of which none may be; None if one is unknown."""
+    if len(values) == 1 and truth.strip().casefold() in _TRUE | _FALSE:
+        return list(values) if truth.strip().casefold() in _TRUE else []
+    options = {value: value for value in values}
+    found = [_meant(part, options) for part in truth.split("|") if part.strip()]
+    if None in found:
+        return None
+    return [value for value in values if value in found]
 
 
 def _group_of(button: etree._Element, scope: etree._Element) -> object:
@@ -490,15 +617,27 @@ def _crowd_radio(buttons: Sequence[tuple[str, str]]) -> Field:
     named = [(name, value) for name, value in buttons if name]
 
     def draw(chance: random.Random) -> Drawn:
-        if not named:
-            return Drawn()
-        chosen = chance.randrange(len(named))
+        return chosen(chance.randrange(len(named))) if named else Drawn()
+
+    def chosen(which: int) -> Drawn:
         output: dict[str, dict[str, bool]] = {}
         for number, (name, value) in enumerate(named):
-            output.setdefault(name, {})[value] = number == chosen
-        return Drawn((named[chosen],), dict(output))
+            output.setdefault(name, {})[value] = number == which
+        return Drawn((named[which],), dict(output))
 
-    return Field(named[0][0] if named else "", draw, asks=bool(named))
+    def know(truth: str) -> Drawn | None:
+        # Buttons without a value of their own are told apart by their names.
+        numbers = {
+            text: str(number)
+            for number, button in reversed(list(enumerate(named)))
+            for text in button
+        }
+        which = _meant(truth, numbers)
+        return None if which is None else chosen(int(which))
+
+    return Field(
+        named[0][0] if named else "", draw, asks=bool(named), know=know, choice=bool(named)
+    )
 
 
 def _slider(element: etree._Element) -> Field:
@@ -512,12 +651,17 @@ def _slider(element: etree._Element) -> Field:
     )
 
     def draw(chance: random.Random) -> Drawn:
-        value = inputs.draw(text, chance) or "0"
+        return moved(inputs.draw(text, chance) or "0")
+
+    def moved(value: str) -> Drawn:
         number = float(value)
         shown = int(number) if number.is_integer() else number
         return Drawn(((text.name, value),), {text.name: shown})
 
-    return Field(text.name, draw)
+    def know(truth: str) -> Drawn | None:
+        return moved(truth.strip()) if inputs.fits(text, truth.strip()) else None
+
+    return Field(text.name, draw, know=know, choice=True)
 
 
 # Widgets: each gives the object that the element puts under its name
@@ -529,11 +673,31 @@ def _widget(element: etree._Element) -> Field:
 
     def draw(chance: random.Random) -> Drawn:
         output = make(element, chance)
-        if output is None:
-            return Drawn(unfilled=(name,))
+        return Drawn(unfilled=(name,)) if output is None else put(output)
+
+    def put(output: dict[str, Any]) -> Drawn:
         return Drawn(((name, _json(output)),), {name: output})
 
-    return Field(name, draw)
+    def know(truth: str) -> Drawn | None:
+        output = _told(element, truth)
+        return None if output is None else put(output)
+
+    return Field(name, draw, know=know, choice=make in _CLASSIFIERS)
+
+
+def _told(element: etree._Element, truth: str) -> dict[str, Any] | None:
+    """Give the output of a widget for the right answer: categories, or the output itself."""
+    make = _WIDGETS[str(element.tag)]
+    labels = _labels(element)
+    if make is _classifier:
+        label = _meant(truth, {label: label for label in labels})
+        return None if label is None else {"label": label}
+    if make is _multi_classifier:
+        exclusive = choices_in((element.get("exclusion-category") or "").partition(":")[2])
+        chosen = _all_meant(truth, [*labels, *exclusive])
+        return {"labels": chosen} if chosen else None
+    given = _literal(truth)
+    return given if isinstance(given, dict) else None
 
 
 def _labels(element: etree._Element) -> list[str]:
@@ -642,6 +806,7 @@ _WIDGETS: Final[dict[str, _Make]] = {
     "crowd-instance-segmentation": _segmentation,
     "crowd-entity-annotation": _entities,
 }
+_CLASSIFIERS: Final = (_classifier, _multi_classifier)
 
 
 # QuestionForm
@@ -688,10 +853,16 @@ def _selection(name: str, answer: etree._Element, names: dict[str, str]) -> Fiel
     def draw(chance: random.Random) -> Drawn:
         ceiling = min(most, len(options))
         count = chance.randint(min(max(least, 1), ceiling), ceiling)
-        chosen = set(chance.sample(options, count))
-        return Drawn(tuple((name, option) for option in options if option in chosen))
+        return chosen(chance.sample(options, count))
 
-    return Field(name, draw)
+    def chosen(some: Sequence[str]) -> Drawn:
+        return Drawn(tuple((name, option) for option in options if option in some))
+
+    def know(truth: str) -> Drawn | None:
+        some = _all_meant(truth, options)
+        return None if some is None or not least <= len(some) <= most else chosen(some)
+
+    return Field(name, draw, know=know, choice=True)
 
 
 def _content(element: etree._Element) -> str:

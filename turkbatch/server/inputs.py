@@ -85,7 +85,7 @@ def draw(text: Text, chance: random.Random) -> str | None:
         None if no value was found that the page would take.
     """
     for candidate in _candidates(text, chance):
-        if _fits(text, candidate):
+        if fits(text, candidate):
             return candidate
     return None
 
@@ -103,7 +103,21 @@ def _candidates(text: Text, chance: random.Random) -> Iterator[str]:
             yield sample
 
 
-def _fits(text: Text, value: str) -> bool:
+def fits(text: Text, value: str) -> bool:
+    """Tell whether a browser would let a worker post a value.
+
+    Parameters
+    ----------
+    text : Text
+        The field.
+    value : str
+        What is written there.
+
+    Returns
+    -------
+    bool
+        As far as length, pattern and being a number go.
+    """
     if text.min_length is not None and len(value) < text.min_length:
         return False
     if text.max_length is not None and len(value) > text.max_length:
