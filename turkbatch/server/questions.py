@@ -1,8 +1,6 @@
 """Question XML: parsed without trust, and held against its kind's structure.
 
-Which kind it is, is decided by root element and namespace. Nothing outside the document is
-ever read: no entity is resolved, no DTD loaded, no address opened; a document with a DTD is
-refused as a whole.
+Which kind it is, is decided by root element and namespace.
 
 Sources: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/
 ApiReference_HTMLQuestionArticle.html, ApiReference_ExternalQuestionArticle.html,
@@ -20,11 +18,10 @@ from typing import Final
 
 from lxml import etree
 
-from turkbatch.server import refusals
+from turkbatch.server import documents, question_forms, refusals
 
-# "The entire question must be at most 65,535 bytes", white space counted: API model, CreateHIT
-MAX_BYTES: Final = 65_535
-SCHEMAS: Final = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
+MAX_BYTES: Final = documents.MAX_BYTES
+SCHEMAS: Final = documents.SCHEMAS
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*\Z", re.ASCII)
 
@@ -89,37 +86,13 @@ def parse(question: str) -> Question:
     Refusal
         If it is too short, too long, not well-formed, or not of any kind's structure.
     """
-    if not question:
-        raise refusals.too_short("Question", 1)
-    if len(question.encode()) > MAX_BYTES:
-        raise refusals.too_long("Question", MAX_BYTES)
-    root = _root(question)
+    root = documents.parse(question, "Question")
     kind = _ROOTS.get(str(root.tag))
     if kind is None:
         raise refusals.xml_error(_unknown_root(root))
     if kind is Kind.FORM:
         return _form(question, root)
     return _framed(kind, root)
-
-
-def _root(question: str) -> etree._Element:
-    # The parameter is text already: an encoding that its XML declaration names is not its own.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(question.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise refusals.xml_error(str(error.msg)) from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise refusals.xml_error("a document type declaration is not allowed")
-    return root
 
 
 def _unknown_root(root: etree._Element) -> str:
@@ -156,6 +129,7 @@ def _form(question: str, root: etree._Element) -> Question:
     allowed = {f"{{{namespace}}}Overview", f"{{{namespace}}}Question"}
     if not len(root) or any(str(child.tag) not in allowed for child in root) or _stray_text(root):
         raise refusals.xml_error("QuestionForm must hold Overview and Question elements alone")
+    question_forms.check(root)
     return Question(Kind.FORM, question, 0, root)
 
 

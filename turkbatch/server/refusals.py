@@ -238,6 +238,249 @@ def xml_error(details: str) -> Refusal:
     )
 
 
+def xhtml_error(details: str) -> Refusal:
+    """Refuse FormattedContent outside the XHTML subset; the text follows that for XML.
+
+    Parameters
+    ----------
+    details : str
+        What was found.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "ParameterValidationError",
+        "There was an error parsing the XHTML data in your request. Please make sure the data "
+        f"is well-formed and validates against the appropriate schema. Details: {details}",
+        _PREFIX + "XHTMLParseError",
+    )
+
+
+def qualification_type_does_not_exist(qualification_type_id: str) -> Refusal:
+    """Refuse an unknown qualification type; the text is unconfirmed.
+
+    Parameters
+    ----------
+    qualification_type_id : str
+        The qualification type.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "QualificationTypeDoesNotExist",
+        f"QualificationType {qualification_type_id} does not exist.",
+    )
+
+
+def qualification_type_already_exists() -> Refusal:
+    """Refuse a second qualification type of one name; the text is recorded.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "QualificationTypeAlreadyExists",
+        "You have already created a QualificationType with this name. A QualificationType's name "
+        "must be unique among all of the QualificationTypes created by the same user.",
+    )
+
+
+def invalid_qualification_type_state() -> Refusal:
+    """Refuse a qualification type that is being deleted; the text is recorded.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidQualificationTypeState",
+        "This operation can be called with a status of: Active,Inactive",
+    )
+
+
+def inactive_qualification_type() -> Refusal:
+    """Refuse a HIT that needs an inactive type; the text follows a recorded one.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidQualificationTypeState",
+        "This operation can be called with a status of: Active",
+    )
+
+
+def qualification_does_not_exist() -> Refusal:
+    """Refuse a qualification that the worker never had; the text is recorded.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "QualificationDoesNotExist", "You requested a Qualification that does not exist."
+    )
+
+
+def invalid_qualification_state() -> Refusal:
+    """Refuse a revoked qualification; the text was seen by clients.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidQualificationState",
+        "This operation can be called with a status of: Granted",
+    )
+
+
+def qualification_request_does_not_exist(request_id: str) -> Refusal:
+    """Refuse an unknown qualification request; the text is unconfirmed.
+
+    Parameters
+    ----------
+    request_id : str
+        The request.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "QualificationRequestDoesNotExist", f"QualificationRequest {request_id} does not exist."
+    )
+
+
+def invalid_qualification_request_state() -> Refusal:
+    """Refuse to decide a request again; the text follows those of other states.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidQualificationRequestState",
+        "This operation can be called with a status of: Submitted",
+    )
+
+
+def permission_denied() -> Refusal:
+    """Refuse what only an owner may do, such as changing a system type; unconfirmed.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "PermissionDenied", "You do not have permission to perform this operation."
+    )
+
+
+def layout_does_not_exist(layout_id: str) -> Refusal:
+    """Refuse an unknown layout; the text is unconfirmed.
+
+    Parameters
+    ----------
+    layout_id : str
+        The layout.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error("HITLayoutDoesNotExist", f"HIT layout {layout_id} does not exist.")
+
+
+def missing_layout_parameters(names: Iterable[str]) -> Refusal:
+    """Refuse a layout that lacks values; the text is recorded.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the placeholders.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "ParameterValidationError",
+        "Your request is missing required parameters. Required parameters include "
+        "HITLayoutParameter. You have not provided all required HITLayout parameters. Missing "
+        f"parameter names: {', '.join(names)}",
+        _PREFIX + "MissingParameters",
+    )
+
+
+def invalid_worker_id() -> Refusal:
+    """Refuse to unblock what is no worker; the text is in the API model.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error("InvalidParameterValue", "WorkerId is invalid.")
+
+
+def assignments_taken(status: str) -> Refusal:
+    """Refuse to change the type of a HIT that workers have taken; unconfirmed.
+
+    Parameters
+    ----------
+    status : str
+        The HIT's.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidHITState",
+        f"This HIT is currently in the state '{status}'.  The HIT type of a HIT cannot be "
+        "changed after assignments have been accepted or submitted.",
+    )
+
+
+def invalid_transport_endpoint(destination: str) -> Refusal:
+    """Refuse a destination that can't be one of its transport; unconfirmed.
+
+    Parameters
+    ----------
+    destination : str
+        As sent.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return request_error(
+        "InvalidTransportEndpoint",
+        f'The destination "{destination}" is not valid for the transport.',
+    )
+
+
 def invalid_value(parameter: str, value: object) -> Refusal:
     """Refuse a parameter's value; the text is recorded.
 
