@@ -42,8 +42,15 @@ def default_database(variables: Mapping[str, str]) -> str:
     return str(platformdirs.user_data_path("turkbatch", appauthor=False) / DATABASE_NAME)
 
 
-def open_service(database: str) -> service.Service:
+def open_service(database: str, *, foreign_types: bool = False) -> service.Service:
     """Open our own server on a database, made if missing.
+
+    Parameters
+    ----------
+    database : str
+        A path or a URL.
+    foreign_types : bool
+        Whether HITs may require qualification types that are only known to MTurk itself.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def open_service(database: str) -> service.Service:
     try:
         if "://" not in database:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
-        return service.Service(store.Store.open(database))
+        return service.Service(store.Store.open(database), foreign_types=foreign_types)
     except (store.StoreError, OSError) as error:
         raise errors.ServiceError(f"the server's database can't be opened: {error}") from error
 
@@ -68,7 +75,9 @@ def client_for(environment: environments.Environment, *, profile: str | None = N
         from turkbatch.server import inprocess
 
         assert environment.database is not None, "a local environment has a database"
-        inprocess.attach(made, open_service(environment.database))
+        # A definition that names its author's own qualification types can be tried out all the
+        # same: simulated workers pass for holding them.
+        inprocess.attach(made, open_service(environment.database, foreign_types=True))
     return made
 
 

@@ -228,18 +228,6 @@ def test_an_unknown_target_is_refused(served: service.Service, headers: dict[str
     )
 
 
-def test_an_operation_of_the_model_that_is_missing_says_so(
-    client: MTurkClient, refused: Refused
-) -> None:
-    wanted = {"Name": "n", "Description": "d", "QualificationTypeStatus": "Active"}
-
-    assert refused(client.create_qualification_type, **wanted) == (
-        "RequestError",
-        "turkbatch.Missing",
-        "This server does not have the operation CreateQualificationType yet.",
-    )
-
-
 def test_every_operation_of_the_table_is_in_the_model() -> None:
     assert set(operations.TABLE) <= set(protocol.service_model().operation_names)
 

@@ -16,12 +16,16 @@ from turkbatch.server import protocol, refusals
 
 YEAR_SECONDS: Final = 31_536_000
 """The longest that a HIT or an assignment may last, in seconds."""
+# Nobody knows the service's own limit; beyond a century dates leave the calendar.
+_LONGEST_SECONDS: Final = 100 * YEAR_SECONDS
 _NUMBERS: Final = {
     "AssignmentDurationInSeconds": (30, YEAR_SECONDS),
     "LifetimeInSeconds": (30, YEAR_SECONDS),
     "AutoApprovalDelayInSeconds": (0, 2_592_000),
     "MaxAssignments": (1, 1_000_000_000),
     "NumberOfAdditionalAssignments": (1, 1_000_000_000),
+    "RetryDelayInSeconds": (0, _LONGEST_SECONDS),
+    "TestDurationInSeconds": (1, _LONGEST_SECONDS),
 }
 _TEXTS: Final = {
     "Title": (1, 128),
@@ -65,14 +69,33 @@ def check(parameters: protocol.Parameters) -> None:
         if name in parameters and not least <= parameters[name] <= most:
             raise refusals.invalid_value(name, parameters[name])
     for name, (shortest, longest) in _TEXTS.items():
-        if name not in parameters:
-            continue
-        if len(parameters[name]) < shortest:
-            raise refusals.too_short(name, shortest)
-        if len(parameters[name]) > longest:
-            raise refusals.too_long(name, longest)
+        if name in parameters:
+            length(name, parameters[name], shortest, longest)
     if _CONTROL_CHARACTERS.search(parameters.get("RequesterFeedback", "")):
         raise refusals.invalid_value("RequesterFeedback", parameters["RequesterFeedback"])
+
+
+def length(name: str, text: str, shortest: int, longest: int) -> None:
+    """Hold a text against bounds.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    text : str
+        Its value.
+    shortest, longest : int
+        In characters.
+
+    Raises
+    ------
+    Refusal
+        ParameterValidationError, if it is shorter or longer.
+    """
+    if len(text) < shortest:
+        raise refusals.too_short(name, shortest)
+    if len(text) > longest:
+        raise refusals.too_long(name, longest)
 
 
 def cents(name: str, amount: str) -> int:
@@ -105,9 +128,6 @@ def cents(name: str, amount: str) -> int:
 
 def requirements(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Check qualification requirements and write them as replies do.
-
-    Any id is taken for a qualification type that exists, as long as this server has no
-    operations to create one.
 
     Parameters
     ----------

@@ -7,6 +7,11 @@ play no part. The crowd is the same whatever the seed: worker 1 always has the s
 Each worker seems to have worked for a plausible time: an assignment is accepted so long
 before it is submitted, but not before its HIT was made. On a HIT made a moment ago that
 leaves no time; move the clock first where it matters.
+
+The crowd is there to work, so unless told otherwise its workers are veterans: they pass for
+whatever a requirement on a system type asks (locale, counts, rates, Masters), and for types
+that this server doesn't have. Qualifications that were created here they must be given like
+anybody, and who is blocked stays out.
 """
 
 from __future__ import annotations
@@ -63,6 +68,7 @@ def work(
     workers: int = 10,
     seed: int = 0,
     assignments: int | None = None,
+    veterans: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> WorkReport:
     """Have simulated workers do the HITs that are open.
@@ -80,6 +86,9 @@ def work(
         The same one gives the same answers to the same questions.
     assignments : int, optional
         How many assignments of each HIT to do now; all, if not given.
+    veterans : bool
+        Whether they pass for whatever is required of system types; else they must meet it,
+        by what was set about them and what they did here.
     progress : callable, optional
         Told how many HITs are done, and of how many, after each.
 
@@ -94,7 +103,7 @@ def work(
         If one of the HITs doesn't exist.
     """
     database = served.store if isinstance(served, service.Service) else served
-    crew = _Crew(database, workers, seed, assignments)
+    crew = _Crew(database, workers, seed, assignments, veterans=veterans)
     chosen = _chosen(database, hit_ids)
     for number, hit_id in enumerate(chosen, start=1):
         crew.do(hit_id)
@@ -131,12 +140,19 @@ class _Task:
 
 class _Crew:
     def __init__(
-        self, database: store.Store, workers: int, seed: int, assignments: int | None
+        self,
+        database: store.Store,
+        workers: int,
+        seed: int,
+        assignments: int | None,
+        *,
+        veterans: bool,
     ) -> None:
         self._store = database
         self._workers = [worker_id(number) for number in range(1, workers + 1)]
         self._seed = seed
         self._most = assignments
+        self._veterans = veterans
         self._copies: collections.Counter[str] = collections.Counter()
         self._hits = self._assignments = self._left = 0
         self._active: set[str] = set()
@@ -189,10 +205,15 @@ class _Crew:
         seconds = round(_TYPICAL_WORK_SECONDS * chance.lognormvariate(0, 0.6))
         try:
             assignment_id = worker.accept_in(
-                connection, now, task.hit_id, task.worker_id, seconds_ago=seconds
+                connection,
+                now,
+                task.hit_id,
+                task.worker_id,
+                seconds_ago=seconds,
+                veteran=self._veterans,
             )
         except worker.WorkerError:
-            return False  # has done it before
+            return False  # has done it before, or is not admitted
         filled = forms.fill(task.form, chance)
         worker.submit_in(
             connection, now, assignment_id, task.worker_id, filled.fields, asked=task.question

@@ -25,6 +25,22 @@ def new_entity_id() -> str:
     return "3" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH - 1))
 
 
+def is_of_the_service(entity_id: str) -> bool:
+    """Tell whether an id looks like one that the service made.
+
+    Parameters
+    ----------
+    entity_id : str
+        As sent.
+
+    Returns
+    -------
+    bool
+        True for 30 characters that begin with 3, or 2 as older ones do.
+    """
+    return len(entity_id) == _LENGTH and entity_id[0] in "23" and set(entity_id) <= set(_ALPHABET)
+
+
 def new_request_id() -> str:
     """Make the id of a request, as in the header ``x-amzn-RequestId``.
 

@@ -14,7 +14,10 @@ import binascii
 import dataclasses
 import hashlib
 import struct
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy
 
 from turkbatch.server import protocol, refusals
 
@@ -59,7 +62,9 @@ class Page:
         return _PREFIX + base64.b64encode(signed).decode()
 
 
-def asked(operation: str, parameters: protocol.Parameters) -> Page:
+def asked(
+    operation: str, parameters: protocol.Parameters, *, default_size: int = _DEFAULT_SIZE
+) -> Page:
     """Read which page a request asks for.
 
     Parameters
@@ -68,6 +73,8 @@ def asked(operation: str, parameters: protocol.Parameters) -> Page:
         The listing.
     parameters : Mapping
         Of the request; all but NextToken and MaxResults are filters.
+    default_size : int
+        How many items there are unless MaxResults says so.
 
     Returns
     -------
@@ -85,9 +92,48 @@ def asked(operation: str, parameters: protocol.Parameters) -> Page:
         if name not in ("NextToken", "MaxResults")
     )
     listing = f"{operation} {filters}"
-    size = parameters.get("MaxResults", _DEFAULT_SIZE)
+    size = parameters.get("MaxResults", default_size)
     token = parameters.get("NextToken")
     return Page(size, None if token is None else _keys(token, listing), listing)
+
+
+def by_sequence(
+    connection: sqlalchemy.Connection,
+    operation: str,
+    parameters: protocol.Parameters,
+    query: sqlalchemy.Select[Any],
+    table: sqlalchemy.Table,
+    *,
+    default_size: int = _DEFAULT_SIZE,
+) -> tuple[Sequence[sqlalchemy.Row[Any]], str | None]:
+    """Read a page of rows that are listed in the order in which they were stored.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    operation, parameters, default_size
+        As of :func:`asked`.
+    query : sqlalchemy.Select
+        All rows that the filters leave.
+    table : sqlalchemy.Table
+        Whose sequence gives the order.
+
+    Returns
+    -------
+    tuple of (sequence of sqlalchemy.Row, str or None)
+        The page, and the token that comes with it.
+
+    Raises
+    ------
+    Refusal
+        ParameterValidationError, if the token is not one of this listing.
+    """
+    page = asked(operation, parameters, default_size=default_size)
+    if page.after is not None:
+        query = query.where(table.c.sequence > page.after[0])
+    rows = connection.execute(query.order_by(table.c.sequence).limit(page.size)).all()
+    return rows, page.token(rows[-1].sequence) if rows else None
 
 
 def _keys(token: str, listing: str) -> tuple[int, int]:

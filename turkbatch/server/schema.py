@@ -70,8 +70,19 @@ hit_types = Table(
     Column("assignment_duration_seconds", BigInteger, nullable=False),
     Column("auto_approval_delay_seconds", BigInteger, nullable=False),
     Column("requirements", Text, nullable=False),
+    # When a qualification type that it requires was deleted, and it with that type.
+    Column("deleted_at", BigInteger),
     sqlalchemy.UniqueConstraint("requester", "fingerprint"),
 )
+
+# Which HIT types require which qualification types, for the questions that need it turned round.
+hit_type_requirements = Table(
+    "hit_type_requirements",
+    metadata,
+    Column("hit_type_id", String(64), ForeignKey("hit_types.hit_type_id"), primary_key=True),
+    Column("qualification_type_id", String(64), primary_key=True),
+)
+Index("requirements_by_qualification", hit_type_requirements.c.qualification_type_id)
 
 hits = Table(
     "hits",
@@ -116,6 +127,18 @@ questions = Table(
     metadata,
     Column("hit_id", String(64), ForeignKey("hits.hit_id"), primary_key=True),
     Column("question", Text, nullable=False),
+    # The layout that it was made from, if any.
+    Column("layout_id", String(64)),
+)
+
+layouts = Table(
+    "layouts",
+    metadata,
+    Column("layout_id", String(64), primary_key=True),
+    Column("requester", String(64), nullable=False),
+    Column("page", Text, nullable=False),
+    Column("frame_height", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 assignments = Table(
@@ -164,3 +187,195 @@ request_tokens = Table(
     Column("hit_id", String(64), nullable=False),
 )
 Index("request_tokens_by_age", request_tokens.c.used_at)
+
+qualification_types = Table(
+    "qualification_types",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("qualification_type_id", String(64), nullable=False, unique=True),
+    Column("requester", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("keywords", Text),
+    Column("status", String(16), nullable=False),
+    Column("test", Text),
+    Column("test_duration_seconds", BigInteger),
+    Column("answer_key", Text),
+    Column("retry_delay_seconds", BigInteger),
+    Column("auto_granted", Integer, nullable=False),
+    Column("auto_granted_value", BigInteger, nullable=False),
+    # When its deletion was asked for; it is over later
+    Column("deleted_at", BigInteger),
+)
+Index("qualification_types_by_owner", qualification_types.c.requester, qualification_types.c.name)
+
+qualifications = Table(
+    "qualifications",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("qualification_type_id", String(64), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("value", BigInteger),
+    Column("granted_at", BigInteger, nullable=False),
+    sqlalchemy.UniqueConstraint("qualification_type_id", "worker_id"),
+)
+Index("qualifications_by_worker", qualifications.c.worker_id)
+
+# Requests of any state: those taking the test, waiting, decided.
+qualification_requests = Table(
+    "qualification_requests",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("request_id", String(64), nullable=False, unique=True),
+    Column("qualification_type_id", String(64), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    # By when the test must be handed in
+    Column("deadline", BigInteger),
+    Column("submitted_at", BigInteger),
+    # As the worker saw it: an update of the type does not change a test that is being taken
+    Column("test", Text),
+    Column("answer_key", Text),
+    Column("answer", Text),
+)
+Index(
+    "qualification_requests_by_worker",
+    qualification_requests.c.worker_id,
+    qualification_requests.c.qualification_type_id,
+)
+Index(
+    "qualification_requests_by_type",
+    qualification_requests.c.qualification_type_id,
+    qualification_requests.c.state,
+)
+
+# What is known about workers beyond their history here; without a row the defaults hold.
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", String(64), primary_key=True),
+    Column("country", String(2)),
+    Column("subdivision", String(2)),
+    Column("masters", Integer, nullable=False),
+    Column("adult", Integer, nullable=False),
+    # What they did before they came to this server
+    Column("approved_before", BigInteger, nullable=False),
+    Column("rejected_before", BigInteger, nullable=False),
+)
+
+worker_blocks = Table(
+    "worker_blocks",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("requester", String(64), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("blocked_at", BigInteger, nullable=False),
+    sqlalchemy.UniqueConstraint("requester", "worker_id"),
+)
+
+# What workers are told: MTurk's mails.
+messages = Table(
+    "messages",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("worker_id", String(64), nullable=False),
+    Column("requester", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+Index("messages_by_worker", messages.c.worker_id, messages.c.sequence)
+
+bonuses = Table(
+    "bonuses",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("requester", String(64), nullable=False),
+    Column("hit_id", String(64), ForeignKey("hits.hit_id"), nullable=False),
+    Column("assignment_id", String(64), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("fee_cents", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("granted_at", BigInteger, nullable=False),
+)
+Index("bonuses_by_hit", bonuses.c.hit_id, bonuses.c.sequence)
+Index("bonuses_by_assignment", bonuses.c.assignment_id, bonuses.c.sequence)
+
+review_policies = Table(
+    "review_policies",
+    metadata,
+    Column("hit_id", String(64), ForeignKey("hits.hit_id"), primary_key=True),
+    # Assignment or HIT
+    Column("level", String(16), primary_key=True),
+    # The structure as it was sent, in JSON
+    Column("policy", Text, nullable=False),
+)
+
+# What review policies found and did, in the API's own structures.
+review_records = Table(
+    "review_records",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("hit_id", String(64), ForeignKey("hits.hit_id"), nullable=False),
+    Column("level", String(16), nullable=False),
+    # result or action
+    Column("kind", String(16), nullable=False),
+    Column("assignment_id", String(64)),
+    Column("at", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+)
+Index("review_records_by_hit", review_records.c.hit_id, review_records.c.sequence)
+
+notification_settings = Table(
+    "notification_settings",
+    metadata,
+    Column("hit_type_id", String(64), ForeignKey("hit_types.hit_type_id"), primary_key=True),
+    Column("destination", Text, nullable=False),
+    Column("transport", String(16), nullable=False),
+    Column("version", String(16), nullable=False),
+    Column("event_types", Text, nullable=False),
+    Column("active", Integer, nullable=False),
+)
+
+# Messages about events: the log of all, and the outbox of those not delivered yet.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("transport", String(16), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    # waiting, delivered or failed
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # By the machine's clock, since delivery is not part of the simulated world
+    Column("next_attempt_at", BigInteger),
+    Column("error", Text),
+)
+Index("notifications_waiting", notifications.c.next_attempt_at)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("assignment_id", String(64), nullable=False),
+    Column("question_identifier", Text, nullable=False),
+    Column("file_key", String(64), nullable=False, unique=True),
+    Column("file_name", Text, nullable=False),
+    Column("content", sqlalchemy.LargeBinary, nullable=False),
+)
+Index("uploads_by_assignment", uploads.c.assignment_id)
+
+file_links = Table(
+    "file_links",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("file_key", String(64), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

@@ -38,6 +38,12 @@ class Service:
         What is to go wrong, as in :mod:`turkbatch.server.faults`.
     fees : {"mturk", "none"}
         Which fees HITs made from now on cost.
+    known_workers_only : bool
+        Whether operations know those workers alone who were registered or have worked here;
+        otherwise any id of a worker's form is one who exists.
+    foreign_types : bool
+        Whether HITs may require qualification types that this server never made, if their ids
+        have the service's form: published definitions name those of their authors.
 
     Raises
     ------
@@ -60,6 +66,8 @@ class Service:
         *,
         faults: faults.Faults | str | Iterable[str] | None = None,
         fees: operations.Fees = "mturk",
+        known_workers_only: bool = False,
+        foreign_types: bool = False,
     ) -> None:
         self.store = store
         self.clock = clock.Clock(store)
@@ -67,6 +75,8 @@ class Service:
         if fees not in get_args(operations.Fees):
             raise ValueError(f'no fees "{fees}"; there are {", ".join(get_args(operations.Fees))}')
         self.fees: operations.Fees = fees
+        self.known_workers_only = known_workers_only
+        self.foreign_types = foreign_types
 
     def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:
         """Answer one request.
@@ -159,6 +169,8 @@ class Service:
                 request_id=request_id,
                 fees=self.fees,
                 listing_lag_seconds=self.faults.plan.lag,
+                known_workers_only=self.known_workers_only,
+                foreign_types=self.foreign_types,
             )
             output = operation.carry_out(call)
         # Behind the block: nothing is answered before it is on disk.

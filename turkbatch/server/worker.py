@@ -1,21 +1,42 @@
-"""What workers do: find HITs, accept, return and submit them.
+"""What workers do: find HITs, accept, return and submit them, and ask for qualifications.
 
 A HIT is never given to more workers than it has assignments, nor twice to one worker who
 kept it, from however many processes: each of these functions decides and writes in one
 transaction that nobody else writes beside.
 
-Qualification requirements are not looked at yet.
+Only workers who meet a HIT's requirements can do with it what those guard, and nobody can
+accept work of a requester who has blocked them. What they accepted before, they may finish.
+
+Sources: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/
+ApiReference_QualificationRequirementDataStructureArticle.html,
+ApiReference_CreateWorkerBlockOperation.html.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from turkbatch.server import answers, ids, lifecycle, questions, schema, service, store, sweep
+from turkbatch.server import (
+    answers,
+    ids,
+    lifecycle,
+    qualifying,
+    questions,
+    requirements,
+    schema,
+    service,
+    store,
+    sweep,
+    workforce,
+)
 
 _WORKER_ID = re.compile(r"A[A-Z0-9]{1,63}\Z", re.ASCII)
 
@@ -79,8 +100,130 @@ class Task:
     question: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """A qualification test that a worker is taking.
+
+    Parameters
+    ----------
+    request_id : str
+        For :func:`submit_test`.
+    qualification_type_id, name : str
+        Of what.
+    question : str
+        QuestionForm XML.
+    deadline : int
+        Seconds since 1970.
+    """
+
+    request_id: str
+    qualification_type_id: str
+    name: str
+    question: str
+    deadline: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What became of a request for a qualification.
+
+    Parameters
+    ----------
+    request_id, qualification_type_id : str
+        Which.
+    state : str
+        Granted, or Submitted, which waits for the owner.
+    value : int or None
+        The qualification's, if it was granted.
+    """
+
+    request_id: str
+    qualification_type_id: str
+    state: str
+    value: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Qualification:
+    """A qualification type as a worker sees it.
+
+    Parameters
+    ----------
+    qualification_type_id, name, description : str
+        As in the API.
+    has_test, auto_granted : bool
+        How it is given to those who ask.
+    test_duration_seconds : int or None
+        Time for the test.
+    status : str or None
+        Granted or Revoked; None if the worker never held it.
+    value : int or None
+        The worker's, if it is held and has one.
+    why_not : str or None
+        Why the worker can't ask for it now, as a sentence; None if nothing is in the way.
+    """
+
+    qualification_type_id: str
+    name: str
+    description: str
+    has_test: bool
+    auto_granted: bool
+    test_duration_seconds: int | None
+    status: str | None
+    value: int | None
+    why_not: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """A HIT's requirement as a worker sees it.
+
+    Parameters
+    ----------
+    qualification_type_id, name : str
+        Which qualification; its id again if this server does not have it.
+    comparator : str
+        As in the API.
+    values : tuple of str
+        Numbers, or places such as ``US`` and ``US-CA``.
+    guards : str
+        ActionsGuarded.
+    met : bool
+        Whether the worker meets it.
+    """
+
+    qualification_type_id: str
+    name: str
+    comparator: str
+    values: tuple[str, ...]
+    guards: str
+    met: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Message:
+    """What a worker was told.
+
+    Parameters
+    ----------
+    at : int
+        Seconds since 1970.
+    subject, text : str
+        The message.
+    """
+
+    at: int
+    subject: str
+    text: str
+
+
 def offers(
-    served: service.Service | store.Store, worker_id: str, *, limit: int = 100, after: int = 0
+    served: service.Service | store.Store,
+    worker_id: str,
+    *,
+    limit: int = 100,
+    after: int = 0,
+    action: requirements.Action = "Accept",
 ) -> list[Offer]:
     """List HITs that a worker may accept, oldest first.
 
@@ -94,11 +237,13 @@ def offers(
         How many at most.
     after : int
         Leave out so many of the oldest.
+    action : {"Accept", "Preview", "Discover"}
+        List instead what the worker may see the page of, or find in a list.
 
     Returns
     -------
     list of Offer
-        Empty if there is no work.
+        Empty if there is no work, or none for which the worker is qualified.
     """
     check_worker_id(worker_id)
     hits, types, taken = schema.hits, schema.hit_types, schema.assignments
@@ -107,15 +252,20 @@ def offers(
         taken.c.worker_id == worker_id,
         taken.c.state.not_in(["Returned", "Abandoned"]),
     )
+    blocks = schema.worker_blocks
+    blocked = select(blocks.c.requester).where(blocks.c.worker_id == worker_id)
     query = (
         select(hits, types)
         .join(types, types.c.hit_type_id == hits.c.hit_type_id)
-        .where(hits.c.status == "Assignable", ~had.exists())
+        .where(hits.c.status == "Assignable", ~had.exists(), hits.c.requester.not_in(blocked))
         .order_by(hits.c.sequence)
         .limit(limit)
         .offset(after)
     )
     with sweep.reading(_store(served)) as (connection, _):
+        closed = _closed_types(connection, worker_id, action)
+        if closed:
+            query = query.where(hits.c.hit_type_id.not_in(closed))
         return [_offer(row) for row in connection.execute(query).mappings()]
 
 
@@ -148,7 +298,8 @@ def accept(
     Raises
     ------
     WorkerError
-        If there is no such HIT, no assignment is left, or the worker has done it.
+        If there is no such HIT, no assignment is left, the worker has done it, is blocked, or
+        does not meet the requirements.
     """
     check_worker_id(worker_id)
     with sweep.writing(_store(served)) as (connection, now):
@@ -162,6 +313,7 @@ def accept_in(
     worker_id: str,
     *,
     seconds_ago: int = 0,
+    veteran: bool = False,
 ) -> str:
     """Accept a HIT within a transaction.
 
@@ -173,6 +325,9 @@ def accept_in(
         From there, too.
     hit_id, worker_id, seconds_ago
         As of :func:`accept`.
+    veteran : bool
+        Whether the worker passes for whatever is required of system types, and of types that
+        this server doesn't have.
 
     Returns
     -------
@@ -194,7 +349,8 @@ def accept_in(
         raise WorkerError(f"Worker {worker_id} has already submitted HIT {hit_id}.")
     if not lifecycle.is_open(hit, now):
         raise WorkerError(f"HIT {hit_id} has no assignment left, or has expired.")
-    duration, _ = _times(connection, hit)
+    duration, _, required = _terms(connection, hit)
+    _check_admitted(connection, hit, worker_id, required, "Accept", veteran=veteran)
     accepted_at = max(hit.created_at, now - min(seconds_ago, duration - 1))
     assignment = _insert(connection, hit, worker_id, accepted_at, accepted_at + duration)
     step = lifecycle.change(hit, now, "accept", assignment=assignment, pending=hit.pending + 1)
@@ -284,7 +440,7 @@ def submit_in(
     if asked is None:
         asked = questions.parse(question_of(connection, hit.hit_id))
     answer = answers.document(fields, asked)
-    _, delay = _times(connection, hit)
+    _, delay, _ = _terms(connection, hit)
     step = lifecycle.submit(hit, assignment, now, answer, delay)
     sweep.save(connection, [step])
 
@@ -388,6 +544,289 @@ def any_of_group(served: service.Service | store.Store, group_id: str) -> str:
     return str(hit_id)
 
 
+def request_qualification(
+    served: service.Service | store.Store, qualification_type_id: str, worker_id: str
+) -> Request:
+    """Ask for a qualification that has no test.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    qualification_type_id : str
+        Which.
+    worker_id : str
+        Who asks.
+
+    Returns
+    -------
+    Request
+        Granted at once, or Submitted, which waits for the owner.
+
+    Raises
+    ------
+    WorkerError
+        If the type can't be asked for, has a test, or was asked for before and its retry
+        delay has not passed.
+    """
+    check_worker_id(worker_id)
+    with sweep.writing(_store(served)) as (connection, now), _told():
+        row = qualifying.request(connection, now, qualification_type_id, worker_id)
+        return _outcome(connection, row)
+
+
+def take_test(
+    served: service.Service | store.Store, qualification_type_id: str, worker_id: str
+) -> Test:
+    """Begin a qualification test, or go on with one.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    qualification_type_id : str
+        Which.
+    worker_id : str
+        Who takes it.
+
+    Returns
+    -------
+    Test
+        The same one again until its time is over.
+
+    Raises
+    ------
+    WorkerError
+        As of :func:`request_qualification`, and if the type has no test.
+    """
+    check_worker_id(worker_id)
+    with sweep.writing(_store(served)) as (connection, now), _told():
+        row = qualifying.start_test(connection, now, qualification_type_id, worker_id)
+        known = qualifying.find_type(connection, now, qualification_type_id)
+        assert known is not None, "its test was begun a line above"
+        return Test(row.request_id, qualification_type_id, known.name, row.test, row.deadline)
+
+
+def submit_test(
+    served: service.Service | store.Store,
+    request_id: str,
+    worker_id: str,
+    fields: answers.Fields,
+) -> Request:
+    """Hand in a qualification test.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    request_id : str
+        From :func:`take_test`.
+    worker_id : str
+        Who took it.
+    fields : sequence of (str, str)
+        Names and values as the page posts them: of a selection, QuestionIdentifier and
+        SelectionIdentifier.
+
+    Returns
+    -------
+    Request
+        Granted with its value if the test has an answer key, else Submitted.
+
+    Raises
+    ------
+    WorkerError
+        If it is not this worker's, was handed in before, or its time is over.
+    """
+    with sweep.writing(_store(served)) as (connection, now), _told():
+        row = qualifying.submit_test(connection, now, request_id, worker_id, fields)
+        return _outcome(connection, row)
+
+
+def qualifications(
+    served: service.Service | store.Store, worker_id: str, *, qualification_type_id: str = ""
+) -> list[Qualification]:
+    """List the qualification types that a worker can ask for, or has held.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        Who looks.
+    qualification_type_id : str
+        This type alone, if it is given.
+
+    Returns
+    -------
+    list of Qualification
+        Sorted by name; those that are Inactive or deleted only if the worker holds them.
+    """
+    check_worker_id(worker_id)
+    types, held = schema.qualification_types, schema.qualifications
+    query = select(types).order_by(types.c.name, types.c.sequence)
+    if qualification_type_id:
+        query = query.where(types.c.qualification_type_id == qualification_type_id)
+    own = held.select().where(held.c.worker_id == worker_id)
+    with sweep.reading(_store(served)) as (connection, now):
+        mine = {row.qualification_type_id: row for row in connection.execute(own)}
+        found = [qualifying.Type(*row) for row in connection.execute(query)]
+        return [
+            Qualification(
+                qualification_type_id=one.qualification_type_id,
+                name=one.name,
+                description=one.description,
+                has_test=one.test is not None,
+                auto_granted=bool(one.auto_granted),
+                test_duration_seconds=one.test_duration_seconds,
+                status=None if (row := mine.get(one.qualification_type_id)) is None else row.status,
+                value=None if row is None or row.status != "Granted" else row.value,
+                why_not=qualifying.why_not(connection, now, one, worker_id),
+            )
+            for one in found
+            if one.qualification_type_id in mine
+            or (one.deleted_at is None and one.status == "Active")
+        ]
+
+
+def requirements_of(
+    served: service.Service | store.Store, hit_id: str, worker_id: str
+) -> list[Requirement]:
+    """List what a HIT requires of its workers, and whether this one has it.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    hit_id : str
+        The HIT.
+    worker_id : str
+        Who looks.
+
+    Returns
+    -------
+    list of Requirement
+        In the requester's order.
+
+    Raises
+    ------
+    WorkerError
+        If there is no such HIT.
+    """
+    check_worker_id(worker_id)
+    with sweep.reading(_store(served)) as (connection, now):
+        hit = sweep.find_hit(connection, hit_id)
+        if hit is None or hit.deleted_at is not None:
+            raise WorkerError(f"There is no HIT {hit_id}.")
+        _, _, required = _terms(connection, hit)
+        standing = workforce.standing(connection, worker_id)
+        return [_requirement(connection, now, one, standing) for one in json.loads(required)]
+
+
+def may(
+    served: service.Service | store.Store,
+    hit_id: str,
+    worker_id: str,
+    action: requirements.Action,
+) -> bool:
+    """Tell whether a worker is admitted to a HIT, whether or not assignments are left.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    hit_id : str
+        The HIT.
+    worker_id : str
+        Who asks.
+    action : {"Accept", "Preview", "Discover"}
+        What for.
+
+    Returns
+    -------
+    bool
+        False if the worker is blocked, or lacks what guards it.
+
+    Raises
+    ------
+    WorkerError
+        If there is no such HIT.
+    """
+    check_worker_id(worker_id)
+    with sweep.reading(_store(served)) as (connection, _):
+        hit = sweep.find_hit(connection, hit_id)
+        if hit is None or hit.deleted_at is not None:
+            raise WorkerError(f"There is no HIT {hit_id}.")
+        _, _, required = _terms(connection, hit)
+        try:
+            _check_admitted(connection, hit, worker_id, required, action)
+        except WorkerError:
+            return False
+        return True
+
+
+def register(
+    served: service.Service | store.Store,
+    worker_id: str,
+    facts: workforce.Facts | None = None,
+) -> None:
+    """Make a worker known, and set what can't be found out from history.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        The worker.
+    facts : workforce.Facts, optional
+        Locale, Masters, adult content and work done elsewhere; they replace what was set
+        before, which stays without them.
+    """
+    check_worker_id(worker_id)
+    with sweep.writing(_store(served)) as (connection, _):
+        known = workforce.facts(connection, worker_id)
+        workforce.register(connection, worker_id, facts or known or workforce.Facts())
+
+
+def standing(served: service.Service | store.Store, worker_id: str) -> requirements.Standing:
+    """Tell what requirements may ask about a worker.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        The worker.
+
+    Returns
+    -------
+    requirements.Standing
+        Locale, counts, approval rate and qualifications as of now.
+    """
+    with sweep.reading(_store(served)) as (connection, _):
+        return workforce.standing(connection, worker_id)
+
+
+def messages(served: service.Service | store.Store, worker_id: str) -> list[Message]:
+    """List what a worker was told: by requesters, and about qualifications and bonuses.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        The worker.
+
+    Returns
+    -------
+    list of Message
+        Newest first.
+    """
+    table = schema.messages
+    query = table.select().where(table.c.worker_id == worker_id).order_by(table.c.sequence.desc())
+    with sweep.reading(_store(served)) as (connection, _):
+        return [Message(row.at, row.subject, row.text) for row in connection.execute(query)]
+
+
 def question_of(connection: sqlalchemy.Connection, hit_id: str) -> str:
     """Read a HIT's question.
 
@@ -477,16 +916,94 @@ def _accepted(
     return assignment, hit
 
 
-_TIMES = select(
+_TERMS = select(
     schema.hit_types.c.assignment_duration_seconds,
     schema.hit_types.c.auto_approval_delay_seconds,
+    schema.hit_types.c.requirements,
 ).where(schema.hit_types.c.hit_type_id == bindparam("id"))
 
 
-def _times(connection: sqlalchemy.Connection, hit: lifecycle.Hit) -> tuple[int, int]:
-    """Read how long an assignment lasts, and after how long it is approved by itself."""
-    duration, delay = connection.execute(_TIMES, {"id": hit.hit_type_id}).one()
-    return duration, delay
+def _terms(connection: sqlalchemy.Connection, hit: lifecycle.Hit) -> tuple[int, int, str]:
+    """Read how long an assignment lasts, when it is approved by itself, what is required."""
+    duration, delay, required = connection.execute(_TERMS, {"id": hit.hit_type_id}).one()
+    return duration, delay, required
+
+
+def _check_admitted(
+    connection: sqlalchemy.Connection,
+    hit: lifecycle.Hit,
+    worker_id: str,
+    required: str,
+    action: requirements.Action,
+    *,
+    veteran: bool = False,
+) -> None:
+    if workforce.is_blocked(connection, hit.requester, worker_id):
+        raise WorkerError(f"The requester of HIT {hit.hit_id} does not work with you.")
+    if workforce.obstacles(connection, worker_id, required, action, veteran=veteran):
+        raise WorkerError(f"You do not meet the qualification requirements of HIT {hit.hit_id}.")
+
+
+def _closed_types(
+    connection: sqlalchemy.Connection, worker_id: str, action: requirements.Action
+) -> list[str]:
+    """List the HIT types with open HITs whose requirements the worker does not meet."""
+    types, hits = schema.hit_types, schema.hits
+    is_open = (
+        select(hits.c.hit_id)
+        .where(hits.c.hit_type_id == types.c.hit_type_id, hits.c.status == "Assignable")
+        .exists()
+    )
+    query = select(types.c.hit_type_id, types.c.requirements)
+    rows = connection.execute(query.where(types.c.requirements != "[]", is_open)).all()
+    if not rows:
+        return []
+    standing = workforce.standing(connection, worker_id)
+    return [
+        row.hit_type_id
+        for row in rows
+        if requirements.unmet(standing, json.loads(row.requirements), action)
+    ]
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except qualifying.Unwilling as reason:
+        raise WorkerError(str(reason)) from None
+
+
+def _outcome(connection: sqlalchemy.Connection, row: sqlalchemy.Row[Any]) -> Request:
+    value = None
+    if row.state == "Granted":
+        value = workforce.standing(connection, row.worker_id).granted.get(row.qualification_type_id)
+    return Request(row.request_id, row.qualification_type_id, row.state, value)
+
+
+def _requirement(
+    connection: sqlalchemy.Connection,
+    now: int,
+    required: dict[str, Any],
+    standing: requirements.Standing,
+) -> Requirement:
+    type_id = required["QualificationTypeId"]
+    known = qualifying.find_type(connection, now, type_id)
+    return Requirement(
+        qualification_type_id=type_id,
+        name=type_id if known is None else known.name,
+        comparator=required["Comparator"],
+        values=(
+            *map(str, required.get("IntegerValues", [])),
+            *map(_place, required.get("LocaleValues", [])),
+        ),
+        guards=required["ActionsGuarded"],
+        met=requirements.is_met(standing, required),
+    )
+
+
+def _place(locale: dict[str, str]) -> str:
+    return "-".join([locale["Country"], *filter(None, [locale.get("Subdivision")])])
 
 
 def _insert(

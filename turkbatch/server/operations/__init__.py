@@ -9,7 +9,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from turkbatch.server.operations import account, assignments, hit_types, hits
+from turkbatch.server.operations import (
+    account,
+    assignments,
+    hit_types,
+    hits,
+    qualification_types,
+    qualifications,
+)
 from turkbatch.server.operations.call import Call, Fees
 
 __all__ = ["TABLE", "Call", "Fees", "Operation"]
@@ -49,5 +56,38 @@ TABLE: Final = {
     "RejectAssignment": Operation(assignments.reject_assignment, writes=True),
     "UpdateExpirationForHIT": Operation(hits.update_expiration_for_hit, writes=True),
     "UpdateHITReviewStatus": Operation(hits.update_hit_review_status, writes=True),
+    "AcceptQualificationRequest": Operation(
+        qualifications.accept_qualification_request, writes=True
+    ),
+    "AssociateQualificationWithWorker": Operation(
+        qualifications.associate_qualification_with_worker, writes=True
+    ),
+    "CreateQualificationType": Operation(
+        qualification_types.create_qualification_type, writes=True
+    ),
+    "DeleteQualificationType": Operation(
+        qualification_types.delete_qualification_type, writes=True
+    ),
+    "DisassociateQualificationFromWorker": Operation(
+        qualifications.disassociate_qualification_from_worker, writes=True
+    ),
+    "GetQualificationScore": Operation(qualifications.get_qualification_score, writes=False),
+    "GetQualificationType": Operation(qualification_types.get_qualification_type, writes=False),
+    "ListHITsForQualificationType": Operation(
+        qualification_types.list_hits_for_qualification_type, writes=False
+    ),
+    "ListQualificationRequests": Operation(
+        qualifications.list_qualification_requests, writes=False
+    ),
+    "ListQualificationTypes": Operation(qualification_types.list_qualification_types, writes=False),
+    "ListWorkersWithQualificationType": Operation(
+        qualifications.list_workers_with_qualification_type, writes=False
+    ),
+    "RejectQualificationRequest": Operation(
+        qualifications.reject_qualification_request, writes=True
+    ),
+    "UpdateQualificationType": Operation(
+        qualification_types.update_qualification_type, writes=True
+    ),
 }
 """By the operation's name in the API."""

@@ -35,6 +35,11 @@ class Call:
         Which fees are charged.
     listing_lag_seconds : float
         HITs younger than this are not listed yet.
+    known_workers_only : bool
+        Whether a worker's id must be known, not only have the form of one.
+    foreign_types : bool
+        Whether ids in the form of the service's pass for qualification types of another
+        requester's, though this server never made them.
     """
 
     connection: sqlalchemy.Connection
@@ -45,3 +50,5 @@ class Call:
     request_id: str
     fees: Fees
     listing_lag_seconds: float
+    known_workers_only: bool
+    foreign_types: bool

@@ -8,14 +8,11 @@ from typing import Any, Final
 
 import sqlalchemy
 
-from turkbatch.server import bounds, ids, protocol, refusals, schema
+from turkbatch.server import bounds, ids, protocol, qualifying, refusals, requirements, schema
 from turkbatch.server.operations.call import Call
 
 _DEFAULT_AUTO_APPROVAL_SECONDS: Final = 2_592_000
 """30 days, recorded in replies where it was not given."""
-# https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/
-# ApiReference_QualificationRequirementDataStructureArticle.html: production, sandbox
-_MASTERS: Final = {"2F1QJWKUDD8XADTFD2Q0G6UTO95ALH", "2ARFPLSP75KLA8M8DH1HTEQVJT3SY6"}
 
 
 def create_hit_type(call: Call) -> dict[str, object]:
@@ -35,7 +32,8 @@ def create_hit_type(call: Call) -> dict[str, object]:
     ------
     Refusal
         ParameterValidationError or InvalidParameterCombinationError for values out of
-        bounds.
+        bounds; QualificationTypeDoesNotExist and InvalidQualificationTypeState (unconfirmed)
+        for a requirement of an unknown, Inactive or deleted type.
 
     Notes
     -----
@@ -67,6 +65,8 @@ def register(call: Call) -> sqlalchemy.Row[Any]:
     """
     bounds.check(call.parameters)
     properties = _properties(call.parameters)
+    required = json.loads(properties["requirements"])
+    _check_required(call, required)
     fingerprint = _fingerprint(properties)
     table = schema.hit_types
     query = table.select().where(
@@ -75,9 +75,10 @@ def register(call: Call) -> sqlalchemy.Row[Any]:
     found = call.connection.execute(query).one_or_none()
     if found is not None:
         return found
+    hit_type_id = ids.new_entity_id()
     call.connection.execute(
         table.insert().values(
-            hit_type_id=ids.new_entity_id(),
+            hit_type_id=hit_type_id,
             hit_group_id=ids.new_entity_id(),
             requester=call.requester,
             fingerprint=fingerprint,
@@ -85,6 +86,12 @@ def register(call: Call) -> sqlalchemy.Row[Any]:
             **properties,
         )
     )
+    named = {one["QualificationTypeId"] for one in required}
+    if named:
+        call.connection.execute(
+            schema.hit_type_requirements.insert(),
+            [{"hit_type_id": hit_type_id, "qualification_type_id": one} for one in sorted(named)],
+        )
     return call.connection.execute(query).one()
 
 
@@ -106,17 +113,33 @@ def find(call: Call, hit_type_id: str) -> sqlalchemy.Row[Any]:
     Raises
     ------
     Refusal
-        HITTypeDoesNotExist.
+        HITTypeDoesNotExist, also for one that was deleted with a qualification type.
     """
     table = schema.hit_types
     row = call.connection.execute(
         table.select().where(
-            table.c.hit_type_id == hit_type_id, table.c.requester == call.requester
+            table.c.hit_type_id == hit_type_id,
+            table.c.requester == call.requester,
+            table.c.deleted_at.is_(None),
         )
     ).one_or_none()
     if row is None:
         raise refusals.hit_type_does_not_exist(hit_type_id)
     return row
+
+
+def _check_required(call: Call, required: list[dict[str, Any]]) -> None:
+    for one in required:
+        type_id = one["QualificationTypeId"]
+        if type_id in requirements.SYSTEM_TYPES:
+            continue
+        found = qualifying.find_type(call.connection, call.now, type_id)
+        if found is None:
+            if call.foreign_types and ids.is_of_the_service(type_id):
+                continue
+            raise refusals.qualification_type_does_not_exist(type_id)
+        if found.deleted_at is not None or found.status != "Active":
+            raise refusals.inactive_qualification_type()
 
 
 def needs_masters(hit_type: sqlalchemy.Row[Any]) -> bool:
@@ -133,7 +156,8 @@ def needs_masters(hit_type: sqlalchemy.Row[Any]) -> bool:
         True if it requires either Masters type.
     """
     return any(
-        requirement["QualificationTypeId"] in _MASTERS and requirement["Comparator"] == "Exists"
+        requirement["QualificationTypeId"] in requirements.MASTERS
+        and requirement["Comparator"] == "Exists"
         for requirement in json.loads(hit_type.requirements)
     )
 

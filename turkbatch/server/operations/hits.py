@@ -154,7 +154,7 @@ def list_hits(call: Call) -> dict[str, object]:
     The order was seen in recorded replies. HITs appear late if the fault plan says so.
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ListHITsOperation.html
     """
-    return _listing(call, schema.hits.c.deleted_at.is_(None))
+    return listing(call, schema.hits.c.deleted_at.is_(None))
 
 
 def list_reviewable_hits(call: Call) -> dict[str, object]:
@@ -183,7 +183,7 @@ def list_reviewable_hits(call: Call) -> dict[str, object]:
     if "HITTypeId" in call.parameters:
         hit_types.find(call, call.parameters["HITTypeId"])
         conditions.append(schema.hits.c.hit_type_id == call.parameters["HITTypeId"])
-    return _listing(call, *conditions)
+    return listing(call, *conditions)
 
 
 def update_expiration_for_hit(call: Call) -> dict[str, object]:
@@ -424,7 +424,26 @@ def _alive(call: Call) -> lifecycle.Hit:
     return hit
 
 
-def _listing(call: Call, *conditions: sqlalchemy.ColumnElement[bool]) -> dict[str, object]:
+def listing(call: Call, *conditions: sqlalchemy.ColumnElement[bool]) -> dict[str, object]:
+    """List those of the requester's HITs that meet conditions, newest first.
+
+    Parameters
+    ----------
+    call : Call
+        A listing.
+    *conditions : sqlalchemy.ColumnElement
+        On the tables of HITs and HIT types.
+
+    Returns
+    -------
+    dict
+        NumResults, HITs, and NextToken with every page that is not empty.
+
+    Raises
+    ------
+    Refusal
+        ParameterValidationError for a token of another listing.
+    """
     page = paging.asked(call.operation, call.parameters)
     hits = schema.hits
     query = _LISTED.where(hits.c.requester == call.requester, *conditions)
