@@ -46,7 +46,10 @@ def test_file_that_was_filled_in_is_carried_out_once(run: Run, batch: str) -> No
     rows[4]["Reject"] = "The answer is, sadly, empty."
     write(rows)
     asked = run("review-batch", batch, "--decisions", "decided.csv", stdin="n\n", code=1)
-    assert "Approve 4 and reject 1, which costs $0.48 with MTurk's fees? [y/N]" in asked.stderr
+    assert (
+        "Approve 4 and reject 1 on the embedded server, which costs $0.48 with MTurk's fees? [y/N]"
+        in asked.stderr
+    )
     assert set(statuses(run, batch)) == {"Submitted"}
 
     done = run("review-batch", batch, "--decisions", "decided.csv", "--yes")
@@ -93,7 +96,10 @@ def test_reasons_can_be_given_for_all_and_rejections_turned_back(run: Run, batch
     assert statuses(run, batch) == ["Approved"] + ["Rejected"] * 2 + ["Submitted"] * 3
 
     asked = run("review-batch", batch, "--undo", stdin="y\n")
-    assert "Turn back 2 rejections, which costs $0.24 with MTurk's fees?" in asked.stderr
+    assert (
+        "Turn back 2 rejections on the embedded server, which costs $0.24 with MTurk's fees?"
+        in asked.stderr
+    )
     assert statuses(run, batch) == ["Approved"] * 3 + ["Submitted"] * 3
     assert "0 approved, 0 rejected." in run("review-batch", batch, "--undo").stderr
 

@@ -453,6 +453,7 @@ def review_batch(
     """
     from turkbatch import actions
     from turkbatch.cli import decisions as from_file
+    from turkbatch.mturk import client as clients
 
     if approve_all and (decisions or undo):
         raise click.UsageError("give --approve-all, or --decisions and --undo")
@@ -466,6 +467,7 @@ def review_batch(
             decisions,
             undo=undo,
             feedback=feedback or "",
+            site=_site(clients.environment_of(client)),
             ask=not yes,
             concurrency=concurrency,
         )

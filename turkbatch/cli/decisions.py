@@ -21,6 +21,7 @@ def planned(
     *,
     undo: bool,
     feedback: str,
+    site: str,
     ask: bool,
     concurrency: int,
 ) -> tuple[actions.Decision, ...]:
@@ -49,7 +50,7 @@ def planned(
     if plan.problems:
         raise errors.InputError(*plan.problems)
     if plan.decisions and ask:
-        output.agree(_question(plan))
+        output.agree(_question(plan, site))
     return plan.decisions
 
 
@@ -70,7 +71,7 @@ def _show(plan: actions.DecisionPlan) -> None:
     output.table(shown, stderr=True, numbers=[1])
 
 
-def _question(plan: actions.DecisionPlan) -> str:
+def _question(plan: actions.DecisionPlan, site: str) -> str:
     parts = [
         f"{verb} {plan.count(action):,}{what}"
         for verb, action, what in (
@@ -82,4 +83,4 @@ def _question(plan: actions.DecisionPlan) -> str:
     ]
     total = money.dollars(plan.rewards + plan.fees)
     said = " and ".join(parts)
-    return f"{said[0].upper()}{said[1:]}, which costs {total} with MTurk's fees?"
+    return f"{said[0].upper()}{said[1:]} {site}, which costs {total} with MTurk's fees?"
