@@ -8,12 +8,13 @@ directory made by :func:`directory` is complete or not there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -126,6 +127,16 @@ def _dump(value: object, *, indent: int | None = None) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def sweep(path: Path) -> None:
+    """Remove the temporary files that a killed process left in a directory.
+
+    Only for who alone writes there: another's file in the making would be lost.
+    """
+    for left in path.glob(".*.tmp"):
+        if left.is_file():
+            left.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def directory(path: Path) -> Iterator[Path]:
     """Build a directory that appears whole, by one rename.
@@ -188,6 +199,7 @@ class Log:
         self._syncing = threading.Lock()
         self._written = 0
         self._synced = 0
+        self._broken: OSError | None = None
 
     def _cut_torn_line(self) -> None:
         content = self.path.read_bytes()
@@ -205,13 +217,27 @@ class Log:
             If the disk is full or gone. A part of a line that got written is
             taken back, so that the next line does not run into it.
         """
-        lines = "".join(_dump(record) + "\n" for record in records)
-        data = lines.encode()
+        self._sync(self._append(records))
+
+    def note(self, *records: Mapping[str, object]) -> None:
+        """Write records without waiting for the disk; they are there after the next append.
+
+        For what is no loss if the power fails, since what was appended before it says
+        enough to find it out again. A process that dies loses nothing.
+
+        Raises
+        ------
+        OSError
+            As :meth:`append`.
+        """
+        self._append(records)
+
+    def _append(self, records: Iterable[Mapping[str, object]]) -> int:
+        data = "".join(_dump(record) + "\n" for record in records).encode()
         with self._writing:
             self._write_whole(data)
             self._written += 1
-            mine = self._written
-        self._sync(mine)
+            return self._written
 
     def _write_whole(self, data: bytes) -> None:
         start = os.fstat(self._file.fileno()).st_size
@@ -228,13 +254,23 @@ class Log:
         with self._syncing:
             if self._synced >= upto:
                 return
+            if self._broken is not None:
+                raise OSError(errno.EIO, "an earlier line could not be made durable", self.path)
             covered = self._written
-            os.fsync(self._file.fileno())
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                # The system may have dropped the lines and would report success next time.
+                self._broken = error
+                raise
             self._synced = covered
 
     def close(self) -> None:
-        """Close the file; what was appended is on disk already."""
-        self._file.close()
+        """Close the file; all of it is on disk then."""
+        try:
+            self._sync(self._written)
+        finally:
+            self._file.close()
 
     def __enter__(self) -> Log:
         return self

@@ -5,6 +5,10 @@ about to be asked; after it one line says what came back. The state is derived f
 lines and from nothing else, so it is right after a crash between any two of them: an
 intent without an outcome is exactly a request of which nobody knows whether it was done.
 
+So an intent is on disk before its request is sent, while an outcome is written at once and
+reaches the disk with the next intent: should the power fail before that, the outcome is
+asked for again.
+
 ``uploads.jsonl``, one HIT a row of the data::
 
     {"event": "intent", "row": 0, "token": "...", "time": "...", "service_time": "..."}
@@ -164,15 +168,15 @@ class Uploads:
 
     def created(self, row: int, hit_id: str) -> None:
         """Write down the HIT that a reply named."""
-        self._log.append({"event": "created", "row": row, "hit_id": hit_id, "time": timestamp()})
+        self._log.note({"event": "created", "row": row, "hit_id": hit_id, "time": timestamp()})
 
     def adopted(self, row: int, hit_id: str) -> None:
         """Write down the HIT that an earlier request turned out to have made."""
-        self._log.append({"event": "adopted", "row": row, "hit_id": hit_id, "time": timestamp()})
+        self._log.note({"event": "adopted", "row": row, "hit_id": hit_id, "time": timestamp()})
 
     def refused(self, row: int, error: Exception) -> None:
         """Write down that the service refused, and so made nothing."""
-        self._log.append({"event": "refused", "row": row, "error": str(error), "time": timestamp()})
+        self._log.note({"event": "refused", "row": row, "error": str(error), "time": timestamp()})
 
     def close(self) -> None:
         """Close the file."""
@@ -237,24 +241,29 @@ class Reviews:
 
     def intend(self, decision: Decision) -> None:
         """Write down that a decision is about to be sent."""
-        self._append("intent", decision)
+        self._log.append(_decided("intent", decision))
 
     def done(self, decision: Decision) -> None:
         """Write down that a decision holds at the service."""
-        self._append("done", decision)
+        self._log.note(_decided("done", decision))
 
     def refused(self, decision: Decision, error: Exception) -> None:
         """Write down that the service refused, and so changed nothing."""
-        self._append("refused", decision, error=str(error))
-
-    def _append(self, event: str, decision: Decision, **more: str) -> None:
-        self._log.append(
-            {"event": event, **dataclasses.asdict(decision), **more, "time": timestamp()}
-        )
+        self._log.note({**_decided("refused", decision), "error": str(error)})
 
     def close(self) -> None:
         """Close the file."""
         self._log.close()
+
+
+def _decided(event: str, decision: Decision) -> Record:
+    return {
+        "event": event,
+        "assignment_id": decision.assignment_id,
+        "action": decision.action,
+        "feedback": decision.feedback,
+        "time": timestamp(),
+    }
 
 
 Change = Literal["expire", "delete"]
@@ -347,7 +356,7 @@ class Changes:
 
     def done(self, action: Change, hit_id: str) -> None:
         """Write down that an action was done to a HIT."""
-        self._log.append({"event": "done", "action": action, "hit_id": hit_id, "time": timestamp()})
+        self._log.note({"event": "done", "action": action, "hit_id": hit_id, "time": timestamp()})
 
     def begin(self, extension: Extension) -> None:
         """Write down that an extension begins."""
