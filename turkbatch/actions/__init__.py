@@ -14,6 +14,12 @@ frozen dataclass comes out. Nothing here prints, asks or exits::
 from __future__ import annotations
 
 from turkbatch.actions.advice import Wage, wage_of_pilot
+from turkbatch.actions.associate import (
+    associate_workers,
+    disassociate_workers,
+    qualification_type_id,
+)
+from turkbatch.actions.block import Block, block_workers, list_blocks, unblock_workers
 from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
 from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
 from turkbatch.actions.decisions import DecisionPlan
@@ -24,6 +30,7 @@ from turkbatch.actions.extend import ExtendedBatch, ExtensionQuote, extend_batch
 from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
 from turkbatch.actions.grade import Grade, grade_test
 from turkbatch.actions.new import NewDefinition, Starter, new_definition, starters
+from turkbatch.actions.notify import Message, message, notify_workers, read_message
 from turkbatch.actions.progress import Progress
 from turkbatch.actions.qualification_requests import (
     Request,
@@ -65,11 +72,13 @@ from turkbatch.actions.serve import (
 from turkbatch.actions.status import AssignmentCounts, BatchStatus, status_batch
 from turkbatch.actions.tally import Tally
 from turkbatch.actions.type_definitions import CheckedType, check_qualification_type
+from turkbatch.actions.worker_ids import WorkersDone, read_worker_ids
 from turkbatch.batch.journal import Decision
 
 __all__ = [
     "AssignmentCounts",
     "BatchStatus",
+    "Block",
     "Change",
     "Checked",
     "CheckedType",
@@ -86,6 +95,7 @@ __all__ = [
     "Extracted",
     "Grade",
     "Holder",
+    "Message",
     "NewDefinition",
     "Plan",
     "Progress",
@@ -105,6 +115,9 @@ __all__ = [
     "Wage",
     "Waiting",
     "WorkDone",
+    "WorkersDone",
+    "associate_workers",
+    "block_workers",
     "check_batch",
     "check_limit",
     "check_qualification_type",
@@ -113,18 +126,25 @@ __all__ = [
     "delete_batch",
     "delete_qualification_type",
     "demo",
+    "disassociate_workers",
     "expire_batch",
     "extend_batch",
     "extract_tabular",
     "extract_xml",
     "grade_test",
+    "list_blocks",
+    "message",
     "move_clock",
     "new_definition",
+    "notify_workers",
     "plan_batch",
     "plan_decisions",
     "qualification_requests",
+    "qualification_type_id",
     "qualification_type_pins",
+    "read_message",
     "read_verdicts",
+    "read_worker_ids",
     "repin_batch",
     "reset_server",
     "resume_batch",
@@ -136,6 +156,7 @@ __all__ = [
     "status_batch",
     "status_qualification_type",
     "submissions",
+    "unblock_workers",
     "update_qualification_type",
     "wage_of_pilot",
     "work_batch",

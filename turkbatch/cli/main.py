@@ -5,7 +5,16 @@ from __future__ import annotations
 import click
 
 from turkbatch import __version__
-from turkbatch.cli import batch, definition, extract, options, presenter, qualificationtype, server
+from turkbatch.cli import (
+    batch,
+    definition,
+    extract,
+    options,
+    presenter,
+    qualificationtype,
+    server,
+    workers,
+)
 
 
 @click.group(cls=presenter.Commands, context_settings=options.CONTEXT)
@@ -34,6 +43,7 @@ for _group in (
     extract.commands,
     qualificationtype.commands,
     server.commands,
+    workers.commands,
 ):
     for _command in _group.commands.values():
         turkbatch.add_command(_command)
