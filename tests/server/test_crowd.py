@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ NEVER = '<form><input name="code" required pattern="(?=a)b"></form>'
 
 
 def answers(client: MTurkClient, hit_id: str) -> list[tuple[str, str]]:
-    listed = client.list_assignments_for_hit(HITId=hit_id)["Assignments"]
+    listed = client.list_assignments_for_hit(HITId=hit_id, MaxResults=100)["Assignments"]
     return [(one["WorkerId"], one["Answer"]) for one in listed]
 
 
@@ -102,6 +104,100 @@ def test_pages_that_cannot_be_answered_are_reported(
     assert report == crowd.WorkReport(2, 2, 1, 0, ("code",), (empty,))
     assert answers(inside, empty)[0][1] == ""
     assert "<FreeText/>" in answers(inside, never)[0][1]
+
+
+CHOICE = """<form><input type="radio" name="sort" value="cat" required>
+<input type="radio" name="sort" value="dog" required><input name="why" required></form>"""
+
+
+def sorts(client: MTurkClient, hit_id: str) -> list[str]:
+    return [re.findall("cat|dog", answer)[0] for _, answer in answers(client, hit_id)]
+
+
+def test_truth_is_answered_as_often_as_the_manner_says(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    hits = {truth: make_hit(page=CHOICE, MaxAssignments=40) for truth in ("dog", "cat", "fox")}
+    report = crowd.work(
+        served,
+        workers=40,
+        manner=crowd.Manner(accuracy=0.8),
+        truth={hit_id: {"sort": truth} for truth, hit_id in hits.items()},
+    )
+
+    found = {truth: sorts(inside, hit_id).count(truth) for truth, hit_id in hits.items()}
+    assert 24 <= found["dog"] <= 38
+    assert 24 <= found["cat"] <= 38
+    assert report.untold == ((hits["fox"], "sort"),)
+
+
+def test_workers_agree_on_options_where_nothing_is_known(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    hit_id = make_hit(page=CHOICE, MaxAssignments=9)
+    crowd.work(served, manner=crowd.Manner(accuracy=1.0))
+
+    assert len(set(sorts(inside, hit_id))) == 1
+
+
+def test_spammers_are_quick_and_know_nothing_and_stay_the_same(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    few = make_hit(page=CHOICE, MaxAssignments=40)
+    many = make_hit(page=CHOICE, MaxAssignments=40)
+    served.clock.advance(1800)
+    reports = [
+        crowd.work(
+            served,
+            hit_ids=[hit_id],
+            workers=40,
+            manner=crowd.Manner(accuracy=1.0, spam=spam),
+            truth={hit_id: {"sort": "dog"}},
+        )
+        for hit_id, spam in ((few, 0.25), (many, 0.5))
+    ]
+
+    assert [len(one.spammers) for one in reports] == [10, 20]
+    assert set(reports[0].spammers) < set(reports[1].spammers)
+    wrong = {name for name, answer in answers(inside, many) if "dog" not in answer}
+    assert wrong
+    assert wrong < set(reports[1].spammers)
+    listed = inside.list_assignments_for_hit(HITId=many, MaxResults=100)["Assignments"]
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for one in listed:
+        took = (one["SubmitTime"] - one["AcceptTime"]).total_seconds()
+        seconds[one["WorkerId"] in reports[1].spammers].append(took)
+    assert 5 * max(1, statistics.median(seconds[True])) < statistics.median(seconds[False])
+
+
+def test_speed_shortens_the_work_and_too_little_time_is_told(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    hits = [make_hit(MaxAssignments=9) for _ in range(2)]
+    served.clock.advance(1800)
+    reports = [
+        crowd.work(served, hit_ids=[hit_id], manner=crowd.Manner(speed=speed))
+        for hit_id, speed in zip(hits, (10, 0.01), strict=True)
+    ]
+
+    assert [one.out_of_time for one in reports] == [0, 9]
+    for one in inside.list_assignments_for_hit(HITId=hits[0])["Assignments"]:
+        assert (one["SubmitTime"] - one["AcceptTime"]).total_seconds() < 60
+
+
+@pytest.mark.parametrize(
+    "values", [{"accuracy": 1.1}, {"accuracy": -0.1}, {"spam": 2}, {"speed": 0}]
+)
+def test_a_manner_out_of_bounds_is_refused(values: dict[str, float]) -> None:
+    [name] = values
+    with pytest.raises(ValueError, match=name):
+        crowd.Manner(**values)
+
+
+def test_the_fields_of_a_page_are_told(
+    served: service.Service, make_hit: Callable[..., str]
+) -> None:
+    assert crowd.fields(served, make_hit(page=CHOICE)) == ("sort", "why")
 
 
 def test_an_unknown_hit_is_named(served: service.Service) -> None:

@@ -8,6 +8,8 @@ Each worker seems to have worked for a plausible time: an assignment is accepted
 before it is submitted, but not before its HIT was made. On a HIT made a moment ago that
 leaves no time; move the clock first where it matters.
 
+How well they work is their :class:`Manner`. Without one each answers by chance, for itself.
+
 The crowd is there to work, so unless told otherwise its workers are veterans: they pass for
 whatever a requirement on a system type asks (locale, counts, rates, Masters), and for types
 that this server doesn't have. Qualifications that were created here they must be given like
@@ -21,7 +23,7 @@ import collections
 import dataclasses
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy
@@ -30,7 +32,41 @@ from sqlalchemy import select
 from turkbatch.server import forms, lifecycle, questions, schema, service, store, sweep, worker
 
 _TYPICAL_WORK_SECONDS: Final = 75.0
+_SPAM_SECONDS: Final = 6.0
 _CHUNK: Final = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Manner:
+    """How well simulated workers work, and how fast.
+
+    Parameters
+    ----------
+    accuracy : float, optional
+        How often a field is answered right, from 0 to 1, where it is known what is right. If
+        it is given, workers who don't know agree so often on the options of a field.
+    spam : float
+        Share of the workers, from 0 to 1, who answer by chance, within seconds. Who they are
+        follows from the seed; with a larger share, the same ones are among them.
+    speed : float
+        How many times as fast as usual they work.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its bounds.
+    """
+
+    accuracy: float | None = None
+    spam: float = 0.0
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, share in (("accuracy", self.accuracy or 0.0), ("spam", self.spam)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} {share:g} is no share: give a number from 0 to 1")
+        if not 0 < self.speed < float("inf"):
+            raise ValueError(f"speed {self.speed:g} is none: give a number above 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +87,12 @@ class WorkReport:
         Names of fields for which no value was found that the page would take.
     without_form : tuple of str
         HITs whose page asks for nothing that could be filled in.
+    spammers : tuple of str
+        Workers who submitted something and answered by chance.
+    untold : tuple of (str, str)
+        HITs and fields whose right answer is nothing that could be answered there.
+    out_of_time : int
+        Assignments that took longer than a worker has; they were submitted at the last moment.
     """
 
     hits: int
@@ -59,6 +101,9 @@ class WorkReport:
     left: int
     unfilled: tuple[str, ...] = ()
     without_form: tuple[str, ...] = ()
+    spammers: tuple[str, ...] = ()
+    untold: tuple[tuple[str, str], ...] = ()
+    out_of_time: int = 0
 
 
 def work(
@@ -69,6 +114,8 @@ def work(
     seed: int = 0,
     assignments: int | None = None,
     veterans: bool = True,
+    manner: Manner | None = None,
+    truth: Mapping[str, Mapping[str, str]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> WorkReport:
     """Have simulated workers do the HITs that are open.
@@ -89,6 +136,10 @@ def work(
     veterans : bool
         Whether they pass for whatever is required of system types; else they must meet it,
         by what was set about them and what they did here.
+    manner : Manner, optional
+        How they work.
+    truth : mapping, optional
+        What is right: by HIT id and name of the field.
     progress : callable, optional
         Told how many HITs are done, and of how many, after each.
 
@@ -103,13 +154,45 @@ def work(
         If one of the HITs doesn't exist.
     """
     database = served.store if isinstance(served, service.Service) else served
-    crew = _Crew(database, workers, seed, assignments, veterans=veterans)
+    crew = _Crew(
+        database,
+        workers,
+        seed,
+        assignments,
+        veterans=veterans,
+        manner=manner or Manner(),
+        truth=truth or {},
+    )
     chosen = _chosen(database, hit_ids)
     for number, hit_id in enumerate(chosen, start=1):
         crew.do(hit_id)
         if progress is not None:
             progress(number, len(chosen))
     return crew.report()
+
+
+def fields(served: service.Service | store.Store, hit_id: str) -> tuple[str, ...]:
+    """Tell what simulated workers find to fill in on a HIT's page.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    hit_id : str
+        The HIT.
+
+    Returns
+    -------
+    tuple of str
+        Names of fields, in the order of the page.
+
+    Raises
+    ------
+    worker.WorkerError
+        If there is no such HIT.
+    """
+    form = forms.read(questions.parse(worker.question(served, hit_id)))
+    return tuple(field.name for field in form.fields if field.asks)
 
 
 def worker_id(number: int) -> str:
@@ -136,6 +219,7 @@ class _Task:
     question: questions.Question
     form: forms.Form
     key: str
+    duration_seconds: int
 
 
 class _Crew:
@@ -147,17 +231,26 @@ class _Crew:
         assignments: int | None,
         *,
         veterans: bool,
+        manner: Manner,
+        truth: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._store = database
         self._workers = [worker_id(number) for number in range(1, workers + 1)]
         self._seed = seed
         self._most = assignments
         self._veterans = veterans
+        self._manner = manner
+        self._truth = truth
+        order = _chance(f"{seed}\nspammers").sample(self._workers, workers)
+        self._spammers = frozenset(order[: round(manner.spam * workers)])
+        self._durations: dict[str, int] = {}
         self._copies: collections.Counter[str] = collections.Counter()
         self._hits = self._assignments = self._left = 0
         self._active: set[str] = set()
         self._unfilled: dict[str, None] = {}
         self._without_form: list[str] = []
+        self._untold: dict[tuple[str, str], None] = {}
+        self._out_of_time = 0
 
     def do(self, hit_id: str) -> None:
         # One transaction for all workers on a HIT: writing to disk is what takes time here.
@@ -172,11 +265,12 @@ class _Crew:
             # Nobody else takes any of them before this transaction ends.
             left = hit.available if hit is not None and lifecycle.is_open(hit, now) else 0
             wanted = left if self._most is None else min(left, self._most)
+            duration = 0 if hit is None else self._duration(connection, hit.hit_type_id)
             done = 0
             for name in self._order(key):
                 if done >= wanted:
                     break
-                task = _Task(hit_id, name, question, form, key)
+                task = _Task(hit_id, name, question, form, key, duration)
                 done += self._submit(connection, now, task)
         self._hits += bool(done)
         self._assignments += done
@@ -190,7 +284,19 @@ class _Crew:
             left=self._left,
             unfilled=tuple(self._unfilled),
             without_form=tuple(self._without_form),
+            spammers=tuple(one for one in self._workers if one in self._active & self._spammers),
+            untold=tuple(self._untold),
+            out_of_time=self._out_of_time,
         )
+
+    def _duration(self, connection: sqlalchemy.Connection, hit_type_id: str) -> int:
+        if hit_type_id not in self._durations:
+            table = schema.hit_types.c
+            query = select(table.assignment_duration_seconds).where(
+                table.hit_type_id == hit_type_id
+            )
+            self._durations[hit_type_id] = connection.execute(query).scalar_one()
+        return self._durations[hit_type_id]
 
     def _copy(self, text: str) -> int:
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -202,7 +308,9 @@ class _Crew:
 
     def _submit(self, connection: sqlalchemy.Connection, now: int, task: _Task) -> bool:
         chance = _chance(f"{task.worker_id}\n{task.key}")
-        seconds = round(_TYPICAL_WORK_SECONDS * chance.lognormvariate(0, 0.6))
+        spammer = task.worker_id in self._spammers
+        typical = _SPAM_SECONDS if spammer else _TYPICAL_WORK_SECONDS
+        seconds = round(typical * chance.lognormvariate(0, 0.6) / self._manner.speed)
         try:
             assignment_id = worker.accept_in(
                 connection,
@@ -214,13 +322,23 @@ class _Crew:
             )
         except worker.WorkerError:
             return False  # has done it before, or is not admitted
-        filled = forms.fill(task.form, chance)
+        filled = forms.fill(task.form, chance, knowledge=None if spammer else self._knowledge(task))
         worker.submit_in(
             connection, now, assignment_id, task.worker_id, filled.fields, asked=task.question
         )
         self._active.add(task.worker_id)
         self._unfilled.update(dict.fromkeys(filled.unfilled))
+        self._untold.update(dict.fromkeys((task.hit_id, name) for name in filled.untold))
+        self._out_of_time += seconds >= task.duration_seconds
         return True
+
+    def _knowledge(self, task: _Task) -> forms.Knowledge:
+        accuracy = self._manner.accuracy
+        return forms.Knowledge(
+            truth=self._truth.get(task.hit_id, {}),
+            accuracy=1.0 if accuracy is None else accuracy,
+            opinion=None if accuracy is None else task.key,
+        )
 
 
 def _chance(key: str) -> random.Random:
