@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: demo test lint soak bench wheel clean
+.PHONY: demo test test-postgresql lint soak bench wheel clean
 
 ## demo: the life of a batch on the embedded server, with no account
 demo: $(VENV)/installed
@@ -13,6 +13,10 @@ demo: $(VENV)/installed
 ## test: all tests but the long ones
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS)
+
+## test-postgresql: the server's tests on a real PostgreSQL, started for them and thrown away
+test-postgresql: $(VENV)/installed-test
+	.ci/with-postgresql $(BIN)/python -m pytest -n $(JOBS) tests/server
 
 ## lint: style and types
 lint: $(VENV)/installed-dev

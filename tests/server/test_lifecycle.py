@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from turkbatch.server import lifecycle, schema, service, store, worker
 
@@ -29,16 +36,14 @@ class Market(RuleBasedStateMachine):
     hits: Bundle[str] = Bundle("hits")
     assignments: Bundle[tuple[str, str]] = Bundle("assignments")
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = store.Store.open(Path(self.folder.name) / "mturk.db")
+        self.store = store.Store.open(database)
         self.served = service.Service(self.store)
         self.served.set_balance(100)
 
     def teardown(self) -> None:
         self.store.close()
-        self.folder.cleanup()
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         reply = self.served.handle(
@@ -161,8 +166,15 @@ class Market(RuleBasedStateMachine):
             assert len(kept) == len(set(kept))
 
 
-Market.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
-TestMarket = Market.TestCase
+def test_random_histories_leave_nothing_amiss(new_database: Callable[[], str]) -> None:
+    class FreshMarket(Market):
+        def __init__(self) -> None:
+            super().__init__(new_database())
+
+    run_state_machine_as_test(
+        FreshMarket,
+        settings=settings(max_examples=20, stateful_step_count=25, deadline=None),
+    )
 
 
 def hit(**changes: Any) -> lifecycle.Hit:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy
@@ -69,11 +71,9 @@ def test_a_database_that_cannot_serve_is_refused(database: str, reason: str) -> 
 
 
 def test_a_password_is_not_shown() -> None:
-    url = sqlalchemy.make_url("sqlite://someone:secret@host/x.db")
-    shown = store.Store(sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.NullPool), None)
+    engine = sqlalchemy.create_engine("postgresql+psycopg://someone:secret@host/x")
 
-    assert "secret" not in url.render_as_string(hide_password=True)
-    assert shown.database == "sqlite://"
+    assert store.Store(engine, None).database == "postgresql://someone:***@host/x"
 
 
 def test_a_write_that_fails_leaves_nothing(database: store.Store) -> None:
@@ -95,7 +95,10 @@ def test_a_reset_empties_everything_and_leaves_a_backup(
     served: service.Service,
     inside: MTurkClient,
     make_hit: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where the backup goes if the database is no file
     hit_id = make_hit()
     worker.accept(served, hit_id, "A1")
     served.clock.advance(3600)
@@ -111,8 +114,7 @@ def test_a_reset_empties_everything_and_leaves_a_backup(
     assert left == dict.fromkeys(left, 0) | {"settings": 1}
     assert served.clock.offset() == datetime.timedelta(0)
     assert inside.list_hits()["HITs"] == []
-    assert database.path is not None
-    assert backup.parent == database.path.parent
+    assert backup.resolve().parent == tmp_path
     with store.Store.open(backup) as kept:
         assert worker.question(kept, hit_id).startswith("<HTMLQuestion")
 
@@ -125,6 +127,103 @@ def test_a_backup_overwrites_nothing(database: store.Store, tmp_path: Path) -> N
         database.backup(target)
     with pytest.raises(store.StoreError, match="the backup could not be written"):
         database.backup(tmp_path / "missing" / "backup.db")
+    assert (target.stat().st_mode & 0o777, list(tmp_path.glob(".*"))) == (0o600, [])
+
+
+def rows(opened: store.Store) -> dict[str, list[tuple[Any, ...]]]:
+    with opened.read() as connection:
+        return {
+            table.name: sorted(tuple(row) for row in connection.execute(table.select()))
+            for table in schema.metadata.sorted_tables
+        }
+
+
+def test_a_restore_brings_back_all_that_was_there(
+    database: store.Store,
+    served: service.Service,
+    inside: MTurkClient,
+    make_hit: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assignment_id = worker.accept(served, make_hit(UniqueRequestToken="t"), "A1")
+    worker.submit(served, assignment_id, "A1", [("colour", "\N{SNOWMAN} & <b>")])
+    before = rows(database)
+    backup = database.backup(tmp_path / "backup.db")
+    inside.approve_assignment(AssignmentId=assignment_id)
+    make_hit()
+    after = rows(database)
+    replaced = database.restore(backup)
+
+    assert rows(database) == before != after
+    with store.Store.open(replaced) as kept:
+        assert rows(kept) == after
+    newest = make_hit()  # its number in the table is one that was not taken
+    assert inside.list_hits()["HITs"][0]["HITId"] == newest
+
+
+def test_a_backup_is_restored_into_a_database_of_another_kind(
+    database: store.Store,
+    served: service.Service,
+    make_hit: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_hit()
+    backup = database.backup(tmp_path / "backup.db")
+    with store.Store.open(tmp_path / "another.db") as other:
+        other.restore(backup)
+        assert rows(other) == rows(database)
+        again = other.backup(tmp_path / "again.db")
+    served.set_balance(0)
+    database.restore(again)
+    assert served.balance().held_cents == 6
+
+
+def test_a_backup_taken_during_writes_is_one_state(
+    database: store.Store, make_hit: Callable[..., str], tmp_path: Path
+) -> None:
+    """Whatever moment is copied, the account and the HITs that it pays for agree."""
+    make_hit()
+    ends = threading.Event()
+
+    def create() -> None:
+        while not ends.is_set():
+            make_hit()
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(create) for _ in range(2)]
+        backups = [database.backup(tmp_path / f"{number}.db") for number in range(3)]
+        ends.set()
+        for writer in writers:
+            writer.result()
+
+    for backup in backups:
+        with store.Store.open(backup) as kept:
+            hits = rows(kept)["hits"]
+            assert service.Service(kept).balance().held_cents == 6 * len(hits)
+
+
+def test_what_is_no_backup_is_not_restored(
+    database: store.Store, make_hit: Callable[..., str], tmp_path: Path
+) -> None:
+    make_hit()
+    before = rows(database)
+    good = database.backup(tmp_path / "good.db").read_bytes()
+    (tmp_path / "notes.db").write_text("not a database at all, but long enough to be seen" * 40)
+    (tmp_path / "torn.db").write_bytes(good[: len(good) // 2])
+    (tmp_path / "empty.db").touch()
+    for name, reason in [
+        ("missing.db", "there is no such file"),
+        ("notes.db", "cannot be read: file is not a database"),
+        ("torn.db", "is damaged|cannot be read"),
+        ("empty.db", "is empty, and no backup"),
+    ]:
+        with pytest.raises(store.StoreError, match=f"{name}: {reason}"):
+            database.restore(tmp_path / name)
+    assert rows(database) == before
 
 
 _WRITE_AND_DIE = """
@@ -138,12 +237,11 @@ with opened.write() as connection:
 """
 
 
-def test_a_killed_process_leaves_what_it_committed_and_no_lock(tmp_path: Path) -> None:
-    path = tmp_path / "mturk.db"
-    died = subprocess.run([sys.executable, "-c", _WRITE_AND_DIE, str(path)], check=False)
+def test_a_killed_process_leaves_what_it_committed_and_no_lock(database_name: str) -> None:
+    died = subprocess.run([sys.executable, "-c", _WRITE_AND_DIE, database_name], check=False)
 
     assert died.returncode == -9
-    with store.Store.open(path) as opened:
+    with store.Store.open(database_name) as opened:
         served = service.Service(opened)
         assert served.balance().available_cents == 7
         served.set_balance(8)
@@ -158,8 +256,8 @@ with store.Store.open(sys.argv[1]) as opened:
 """
 
 
-def test_processes_that_open_a_new_database_at_once_share_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _OPEN, str(tmp_path / "mturk.db")]
+def test_processes_that_open_a_new_database_at_once_share_it(database_name: str) -> None:
+    command = [sys.executable, "-c", _OPEN, database_name]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
 
     assert [process.communicate()[0] for process in processes] == ["1000000\n"] * 4

@@ -4,7 +4,6 @@ import concurrent.futures
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,12 +124,14 @@ def test_work_counts_until_its_deadline(
 
 
 def test_a_hit_is_never_accepted_more_often_than_it_has_assignments(
-    database: store.Store, make_hit: Callable[..., str], inside: MTurkClient
+    database: store.Store,
+    database_name: str,
+    make_hit: Callable[..., str],
+    inside: MTurkClient,
 ) -> None:
     """Eight threads here and two processes beside them want twelve assignments."""
     hit_id = make_hit(MaxAssignments=12)
-    assert database.path is not None
-    command = [sys.executable, "-c", _ACCEPT, str(database.path), hit_id]
+    command = [sys.executable, "-c", _ACCEPT, database_name, hit_id]
     others = [
         subprocess.Popen(
             [*command, prefix, "10"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -164,7 +165,7 @@ def test_a_hit_is_never_accepted_more_often_than_it_has_assignments(
 
 
 def test_simultaneous_requests_with_one_token_make_one_hit(
-    database: store.Store, make_hit: Callable[..., str], inside: MTurkClient
+    make_hit: Callable[..., str], inside: MTurkClient
 ) -> None:
     def create(_: int) -> str | None:
         try:
@@ -176,4 +177,3 @@ def test_simultaneous_requests_with_one_token_make_one_hit(
         made = [one for one in pool.map(create, range(16)) if one]
 
     assert [hit["HITId"] for hit in inside.list_hits()["HITs"]] == made
-    assert Path(database.database).exists()

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib.util
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import exc
 
-from turkbatch.server import schema
+from turkbatch.server import copies, schema
 
 _VERSION_SETTING = "schema_version"
 # How long a writer waits for another before it gives up. Writes take milliseconds; only a
@@ -88,7 +90,9 @@ class Store:
         """Where the data is: a path or a URL, without password."""
         if self.path is not None:
             return str(self.path.resolve())
-        return self._engine.url.render_as_string(hide_password=True)
+        # As it was given: which driver was taken for it is of no interest.
+        plain = self._engine.url.set(drivername=self._engine.url.get_backend_name())
+        return plain.render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Close all connections; using the store afterwards opens new ones."""
@@ -134,24 +138,18 @@ class Store:
         Returns
         -------
         Path
-            The backup, beside the database.
+            The backup: beside a database that is a file, else in the current directory.
 
         Raises
         ------
         StoreError
-            If the database is no file; nothing is changed then.
+            If the backup can't be written; nothing is changed then.
         """
-        if self.path is None:
-            raise StoreError(
-                f"{self.database}: only a database in a file is backed up by a reset; "
-                "save it with the database's own tools and create it anew"
-            )
         # Held from before the copy until after the emptying, so that nothing written in
         # between is in neither.
         with self.write() as connection:
-            backup = self.backup(_free_name(self.path))
-            for table in reversed(schema.metadata.sorted_tables):
-                connection.execute(table.delete())
+            backup = self.backup(self._free_name())
+            copies.empty(connection)
             _write_version(connection)
         return backup
 
@@ -161,7 +159,7 @@ class Store:
         Parameters
         ----------
         target : Path
-            A file that does not exist.
+            A file that does not exist. It will be an SQLite database, whatever this one is.
 
         Returns
         -------
@@ -171,14 +169,55 @@ class Store:
         Raises
         ------
         StoreError
-            If the database is no file, or the copy cannot be written.
+            If the copy cannot be written; there is no file then.
         """
-        if self.path is None:
-            raise StoreError(f"{self.database}: only a database in a file can be copied")
-        if target.exists():
-            raise StoreError(f"{target}: exists already; a backup never overwrites")
-        _copy_sqlite(self.path, target)
+        try:
+            with copies.new_file(target) as unfinished:
+                if self.path is not None:
+                    copies.copy_file(self.path, unfinished)
+                else:
+                    with self.read() as connection:
+                        copies.write(connection, unfinished)
+        except copies.CopyError as error:
+            raise StoreError(str(error)) from error
         return target
+
+    def restore(self, source: Path) -> Path:
+        """Replace all that is in the database by a backup, after a backup of its own.
+
+        Others may use the database meanwhile: they see all of the old state, or of the new.
+
+        Parameters
+        ----------
+        source : Path
+            What :meth:`backup` wrote, from this database or another, of any kind.
+
+        Returns
+        -------
+        Path
+            The backup of what was there before, where :meth:`reset` would put it.
+
+        Raises
+        ------
+        StoreError
+            If the source is no backup, is damaged, or was written by a later turkbatch;
+            nothing is changed then.
+        """
+        try:
+            with copies.reading(source) as copied:
+                if _is_empty(copied, str(source)):
+                    raise StoreError(f"{source}: is empty, and no backup")
+                with self.write() as connection:
+                    backup = self.backup(self._free_name())
+                    copies.read_back(copied, connection)
+        except copies.CopyError as error:
+            raise StoreError(str(error)) from error
+        return backup
+
+    def _free_name(self) -> Path:
+        moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        path = self.path or Path("turkbatch-server.db")
+        return path.with_name(f"{path.stem}-backup-{moment}{path.suffix}")
 
     def _prepare(self) -> None:
         try:
@@ -204,6 +243,8 @@ def _url(database: str | Path) -> sqlalchemy.URL:
         url.get_dialect()
     except exc.ArgumentError as error:
         raise StoreError(f"not a path nor an SQLAlchemy URL: {error}") from error
+    if url.get_backend_name() == "postgresql":
+        return _postgresql_url(url)
     if url.get_backend_name() == "sqlite" and (url.database or ":memory:") == ":memory:":
         raise StoreError("an SQLite database in memory can't be shared; name a file instead")
     return url
@@ -235,25 +276,31 @@ def _write_version(connection: sqlalchemy.Connection) -> None:
     )
 
 
-def _free_name(path: Path) -> Path:
-    moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return path.with_name(f"{path.stem}-backup-{moment}{path.suffix}")
-
-
 # All that one kind of database needs and another does not is below this line.
 
 
+def _postgresql_url(url: sqlalchemy.URL) -> sqlalchemy.URL:
+    # One driver, whatever the URL says and SQLAlchemy's release would take.
+    if importlib.util.find_spec("psycopg") is None:
+        raise StoreError(
+            "a database on PostgreSQL needs psycopg; install it with: "
+            "pip install 'turkbatch[postgres]'"
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
 def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
+    # More threads than this wait for a connection instead of failing.
+    pool: Any = {"pool_size": 20, "max_overflow": 40, "pool_timeout": _BUSY_TIMEOUT_MS / 1000}
     if url.get_backend_name() != "sqlite":
-        # A writer must see what was committed while it waited for its lock.
-        return sqlalchemy.create_engine(url, isolation_level="READ COMMITTED")
-    engine = sqlalchemy.create_engine(
-        url,
-        # More threads than this wait for a connection instead of failing.
-        pool_size=20,
-        max_overflow=40,
-        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
-    )
+        return sqlalchemy.create_engine(
+            url,
+            # A writer must see what was committed while it waited for its lock.
+            isolation_level="READ COMMITTED",
+            connect_args={"options": f"-c lock_timeout={_BUSY_TIMEOUT_MS}"},
+            **pool,
+        )
+    engine = sqlalchemy.create_engine(url, **pool)
     sqlalchemy.event.listen(engine, "connect", _prepare_sqlite_connection)
     sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -294,21 +341,10 @@ def _see_one_state(connection: sqlalchemy.Connection) -> sqlalchemy.Connection:
     # SQLite shows one state to a transaction anyway.
     if connection.dialect.name == "sqlite":
         return connection
-    return connection.execution_options(isolation_level="REPEATABLE READ")
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _exclude_other_writers(connection: sqlalchemy.Connection) -> None:
     # The same promise as BEGIN IMMEDIATE, on PostgreSQL; freed with the transaction.
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_LOCK})")
-
-
-def _copy_sqlite(source: Path, target: Path) -> None:
-    # A connection of its own: VACUUM INTO must stand outside a transaction, and reads
-    # happily beside the writer that holds the lock.
-    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as connection:
-        try:
-            connection.execute("VACUUM INTO ?", (str(target),))
-        except sqlite3.Error as error:
-            target.unlink(missing_ok=True)
-            raise StoreError(f"{target}: the backup could not be written: {error}") from error
