@@ -533,3 +533,21 @@ def test_a_damaged_results_file_is_named_with_its_line(
     (tmp_path / "file").write_bytes(b'{"a": 1}\n' + line + b"\n")
     with pytest.raises(errors.BatchError, match=rf"/file:2: {found}.*; restore the file from"):
         list(files.read_json_lines(tmp_path / "file"))
+
+
+def test_a_log_whose_fsync_failed_takes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    log = files.Log(tmp_path / "log")
+    log.append({"line": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            log.append({"line": 2})
+    with pytest.raises(OSError, match="could not be made durable"):
+        log.append({"line": 3})
+    with pytest.raises(OSError, match="could not be made durable"):
+        log.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -287,8 +288,37 @@ def read_bytes(path: Path, error: type[errors.InputError]) -> bytes:
     InputError
         Of the class ``error``, if the file is missing or unreadable.
     """
-    try:
+    with _readable(path, error):
         return path.read_bytes()
+
+
+def digest(path: Path, error: type[errors.InputError]) -> str:
+    """Compute the SHA-256 of a file of the user's, a piece at a time.
+
+    Raises
+    ------
+    InputError
+        Of the class ``error``, if the file is missing or unreadable, or a pipe: what is
+        read once to be checked could not be read again to be used.
+    """
+    if path.is_fifo():
+        raise error(
+            errors.Finding(
+                "unreadable-file",
+                str(path),
+                "this is a pipe, which can be read only once",
+                "save it to a file",
+            )
+        )
+    with _readable(path, error), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _readable(path: Path, error: type[errors.InputError]) -> Iterator[None]:
+    try:
+        yield
+        return
     except FileNotFoundError:
         found, fix = "no such file", "check the path"
     except IsADirectoryError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -381,3 +382,9 @@ def test_a_row_is_told_by_file_and_line(tmp_path: Path) -> None:
     path.write_text("a\n\n1\n")
     found = data.read(path)
     assert [found.where(row) for row in found] == [f"{path}:3"]
+
+
+def test_a_pipe_is_refused_because_it_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "data.jsonl")
+    with pytest.raises(errors.DataError, match=r"data\.jsonl: this is a pipe"):
+        data.read(tmp_path / "data.jsonl")

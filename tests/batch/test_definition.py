@@ -204,3 +204,11 @@ def test_the_line_of_every_property_of_a_real_file_is_its_own(tmp_path: Path) ->
         line = definitions.line_of(path, (key,))
         assert line is not None
         assert re.match(rf'  "{key}": ', lines[line - 1])
+
+
+def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "file").write_text("x")
+    (tmp_path / "inner" / "up").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path / "inner")
+    assert len(definitions.digest(tmp_path)) == 64

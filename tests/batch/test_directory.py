@@ -450,3 +450,19 @@ def test_a_batch_that_is_gone_can_not_be_locked(make: Make, tmp_path: Path) -> N
 def test_locks_of_different_batches_are_their_own(make: Make) -> None:
     with make("one").locked(), make("two").locked():
         pass
+
+
+@pytest.mark.parametrize("name", ["uploads.jsonl", "reviews.jsonl", "changes.jsonl"])
+def test_a_journal_line_that_says_nothing_is_refused_by_name(make: Make, name: str) -> None:
+    batch = make()
+    (batch.path / name).write_text('{"event": "done"}\n')
+    with pytest.raises(errors.BatchError, match=rf"{name}: a line lacks what it should say"):
+        (batch.uploads(), batch.reviews(), batch.deleted())
+
+
+def test_what_a_killed_process_was_writing_is_swept_away(make: Make) -> None:
+    batch = make()
+    left = batch.path / ".batch.json.0a1b.tmp"
+    left.write_text("half")
+    with batch.locked():
+        assert not left.exists()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -93,7 +93,7 @@ def read(path: Path) -> Data:
         rows of a JSON Lines file are gathered (the first twenty).
     """
     kind: Literal["jsonl", "csv"] = "csv" if path.suffix.lower() == ".csv" else "jsonl"
-    summary = hashlib.sha256(files.read_bytes(path, errors.DataError)).hexdigest()
+    summary = files.digest(path, errors.DataError)
     columns: dict[str, None] = {}
     count = 0
     for row in _rows(path, kind):
@@ -267,8 +267,7 @@ def write_rows(data: Data, target: Path) -> None:
     DataError
         If the file changed since it was read.
     """
-    content = files.read_bytes(data.path, errors.DataError)
-    if hashlib.sha256(content).hexdigest() != data.digest:
+    if files.digest(data.path, errors.DataError) != data.digest:
         raise errors.DataError(
             errors.Finding(
                 "changed-meanwhile",
@@ -277,12 +276,21 @@ def write_rows(data: Data, target: Path) -> None:
                 "run the command again",
             )
         )
+    lines: Iterator[bytes]
     if data.kind == "csv":
-        (target / layout.DATA_CSV).write_bytes(content)
-        rows = (json.dumps(row.fields, ensure_ascii=False).encode() for row in data)
+        shutil.copyfile(data.path, target / layout.DATA_CSV)
+        lines = (json.dumps(row.fields, ensure_ascii=False).encode() for row in data)
     else:
-        lines = content.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
-        rows = (line.rstrip(b"\r") for line in lines if line.strip())
+        lines = _json_lines(data.path)
     with (target / layout.DATA).open("wb") as file:
-        for line in rows:
+        for line in lines:
             file.write(line + b"\n")
+
+
+def _json_lines(path: Path) -> Iterator[bytes]:
+    """Give the lines that hold a row, as they are."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            content = line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line
+            if content.strip():
+                yield content.rstrip(b"\r\n")

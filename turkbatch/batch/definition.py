@@ -89,7 +89,14 @@ def read(path: Path) -> Definition:
 
 def _files(path: Path) -> Iterator[Path]:
     """Give the files of a definition, relative to it, sorted."""
+    seen: set[str] = set()
     for folder, folders, names in os.walk(path, followlinks=True):
+        # A link that leads back up would be followed for ever.
+        here = os.path.realpath(folder)
+        if here in seen:
+            folders[:] = []
+            continue
+        seen.add(here)
         folders[:] = sorted(name for name in folders if not _skipped(name))
         for name in sorted(names):
             if not _skipped(name):

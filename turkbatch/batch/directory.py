@@ -13,14 +13,16 @@ import os
 import secrets
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from turkbatch import __version__, errors, files
 from turkbatch.batch import data as batch_data
 from turkbatch.batch import definition as batch_definition
 from turkbatch.batch import journal, layout, results
+
+T = TypeVar("T")
 
 GIT_SECONDS = 10
 """How long git may take to name a commit."""
@@ -256,19 +258,31 @@ class Batch:
 
     def uploads(self) -> journal.UploadState:
         """Derive which rows have their HIT."""
-        return journal.replay_uploads(files.read_log(self.path / layout.UPLOADS))
+        return self._replayed(layout.UPLOADS, journal.replay_uploads)
 
     def reviews(self) -> journal.ReviewState:
         """Derive which assignments were decided on."""
-        return journal.replay_reviews(files.read_log(self.path / layout.REVIEWS))
+        return self._replayed(layout.REVIEWS, journal.replay_reviews)
 
     def deleted(self) -> set[str]:
         """Derive which HITs were deleted."""
-        return journal.replay_changes(files.read_log(self.path / layout.CHANGES), "delete")
+        return self._replayed(
+            layout.CHANGES, lambda records: journal.replay_changes(records, "delete")
+        )
 
     def extension(self) -> journal.Extension | None:
         """Derive the extension that was begun and not finished, if there is one."""
-        return journal.replay_extension(files.read_log(self.path / layout.CHANGES))
+        return self._replayed(layout.CHANGES, journal.replay_extension)
+
+    def _replayed(self, name: str, replay: Callable[[list[dict[str, Any]]], T]) -> T:
+        records = files.read_log(self.path / name)
+        try:
+            return replay(records)
+        except (KeyError, TypeError, ValueError) as error:
+            raise errors.BatchError(
+                f"{self.path / name}: a line lacks what it should say ({error!r});"
+                " restore the file from a copy"
+            ) from error
 
     def hit_ids(self) -> list[str]:
         """List the HITs that the batch has so far, in the order of their rows.
@@ -371,6 +385,7 @@ class Batch:
                 ) from error
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            files.sweep(self.path)
             yield
             os.ftruncate(descriptor, 0)
         finally:
