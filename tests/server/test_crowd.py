@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,10 +59,10 @@ def test_some_assignments_of_each_hit_can_be_left_for_later(
 
 
 def test_the_same_seed_gives_the_same_answers_whatever_the_ids(
-    inside: MTurkClient, make_hit: Callable[..., str], tmp_path: Path
+    inside: MTurkClient, make_hit: Callable[..., str], new_database: Callable[[], str]
 ) -> None:
-    def history(name: str, seed: int) -> list[Any]:
-        with store.Store.open(tmp_path / name) as opened:
+    def history(seed: int) -> list[Any]:
+        with store.Store.open(new_database()) as opened:
             served = service.Service(opened)
             inprocess.attach(inside, served)
             pages = [PAGE, PAGE, PAGE.replace("colour", "shape")]
@@ -71,7 +70,7 @@ def test_the_same_seed_gives_the_same_answers_whatever_the_ids(
             crowd.work(served, seed=seed)
             return [answers(inside, hit_id) for hit_id in made]
 
-    first, second, other = history("a.db", 0), history("b.db", 0), history("c.db", 1)
+    first, second, other = history(0), history(0), history(1)
     assert first == second
     assert first != other
     assert first[0] != first[1]  # two HITs with the same text are not answered alike
