@@ -23,7 +23,7 @@ from typing import Final
 
 from lxml import etree
 
-from turkbatch.server import questions
+from turkbatch.server import questions, uploads
 
 NAMESPACE: Final = f"{questions.SCHEMAS}2005-10-01/QuestionFormAnswers.xsd"
 Fields = Sequence[tuple[str, str]]
@@ -34,7 +34,9 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 _ESCAPED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
-def document(fields: Fields, question: questions.Question) -> str:
+def document(
+    fields: Fields, question: questions.Question, files: Sequence[uploads.File] = ()
+) -> str:
     """Write the answer to a question.
 
     Parameters
@@ -43,6 +45,8 @@ def document(fields: Fields, question: questions.Question) -> str:
         As posted.
     question : questions.Question
         What was asked: a QuestionForm's selections have elements of their own.
+    files : sequence of uploads.File
+        Handed in with it.
 
     Returns
     -------
@@ -58,12 +62,41 @@ def document(fields: Fields, question: questions.Question) -> str:
         answers = _form_answers(values, question)
     else:
         answers = [_answer(name, _element("FreeText", "|".join(v))) for name, v in values.items()]
+    answers += [_answer(file.question_identifier, _file(file)) for file in files]
     if not answers:
         return ""
     return (
         '<?xml version="1.0" encoding="ASCII"?>'
         f'<QuestionFormAnswers xmlns="{NAMESPACE}">{"".join(answers)}</QuestionFormAnswers>'
     )
+
+
+def file_bounds(question: questions.Question, identifier: str) -> tuple[int, int]:
+    """Tell how large a file may be that answers a question.
+
+    Parameters
+    ----------
+    question : questions.Question
+        A QuestionForm.
+    identifier : str
+        QuestionIdentifier.
+
+    Returns
+    -------
+    tuple of (int, int)
+        The least and the most bytes; none fits (1, 0) where no file is asked for.
+    """
+    for one in question.root.iterfind("{*}Question"):
+        wanted = one.find("{*}AnswerSpecification/{*}FileUploadAnswer")
+        if one.findtext("{*}QuestionIdentifier") == identifier and wanted is not None:
+            least = int(wanted.findtext("{*}MinFileSizeInBytes") or 1)
+            return least, int(wanted.findtext("{*}MaxFileSizeInBytes") or 0)
+    return 1, 0
+
+
+def _file(file: uploads.File) -> str:
+    size = _element("UploadedFileSizeInBytes", str(len(file.content)))
+    return size + _element("UploadedFileKey", file.key)
 
 
 def _form_answers(values: dict[str, list[str]], question: questions.Question) -> list[str]:

@@ -9,6 +9,7 @@
 ``POST /mturk/accept``       hitId, workerId; leads to the task's page
 ``GET /dynamic/hit``         an HTMLQuestion's page, as on the service
 ``POST /mturk/return``       assignmentId
+``GET /mturk/files/TOKEN``   a file that a worker handed in
 ``POST /mturk/externalSubmit``  assignmentId and the answers
 ===========================  =======================================================
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import html
 import importlib.metadata
+import io
 import signal
 import threading
 import urllib.parse
@@ -31,7 +33,7 @@ from typing import Final
 import flask
 import werkzeug
 
-from turkbatch.server import listener, protocol, questions, service, store, worker
+from turkbatch.server import listener, protocol, questions, service, store, uploads, worker
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
 _PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
@@ -151,7 +153,9 @@ def _listener(served: service.Service, host: str, port: int) -> listener.Listene
             "asks is checked yet"
         )
     try:
-        return listener.Listener(host, port, create_app(served))
+        made = listener.Listener(host, port, create_app(served))
+        served.public_url = made.url
+        return made
     except OSError as error:
         raise BindError(f"{host}:{port} can't be listened on: {error.strerror}") from error
 
@@ -294,6 +298,18 @@ def _add_worker_pages(app: flask.Flask, served: service.Service) -> None:
         holder = worker.task(served, assignment_id).worker_id
         worker.return_hit(served, assignment_id, holder)
         return _page("Returned", "<p>The HIT was returned.</p>")
+
+    @app.get("/mturk/files/<token>")
+    def uploaded_file(token: str) -> flask.Response:
+        file = uploads.behind_link(served.store, token)
+        if file is None:
+            return flask.Response("This link is good no more.\n", 404, mimetype="text/plain")
+        return flask.send_file(
+            io.BytesIO(file.content),
+            mimetype="application/octet-stream",
+            as_attachment=True,
+            download_name=file.name,
+        )
 
     @app.post("/mturk/externalSubmit")
     def external_submit() -> str:

@@ -330,6 +330,29 @@ def change(
     return Step(after, assignment, move)
 
 
+def retype(hit: Hit, now: int, hit_type_id: str, *, reward_cents: int, fee_cents: int) -> Step:
+    """Make a HIT one of another type, with another reward.
+
+    Parameters
+    ----------
+    hit : Hit
+        One that nobody has taken.
+    now : int
+        Seconds since 1970.
+    hit_type_id : str
+        The new type.
+    reward_cents, fee_cents : int
+        For one assignment.
+
+    Returns
+    -------
+    Step
+        More money is held, or less.
+    """
+    step = change(hit, now, "retype", reward_cents=reward_cents, fee_cents=fee_cents)
+    return dataclasses.replace(step, hit=dataclasses.replace(step.hit, hit_type_id=hit_type_id))
+
+
 def submit(hit: Hit, assignment: Assignment, now: int, answer: str, delay_seconds: int) -> Step:
     """Hand in an assignment's answer.
 
@@ -550,6 +573,22 @@ def fee_cents(reward_cents: int, max_assignments: int, *, masters: bool) -> int:
     """
     percent = 20 + 20 * (max_assignments >= MANY_ASSIGNMENTS) + 5 * masters
     return max(1, (reward_cents * percent + 50) // 100)
+
+
+def bonus_fee_cents(amount_cents: int) -> int:
+    """Work out MTurk's fee for a bonus: a fifth, rounded half up, at least one cent.
+
+    Parameters
+    ----------
+    amount_cents : int
+        The bonus.
+
+    Returns
+    -------
+    int
+        Cents.
+    """
+    return fee_cents(amount_cents, 1, masters=False)
 
 
 def _is_disposal(hit: Hit, at: int) -> bool:

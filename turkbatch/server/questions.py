@@ -67,6 +67,11 @@ class Question:
     frame_height: int
     root: etree._Element
 
+    @property
+    def may_have_files(self) -> bool:
+        """Whether workers may be asked for files."""
+        return self.kind is Kind.FORM
+
 
 def parse(question: str) -> Question:
     """Read a question.

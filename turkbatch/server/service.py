@@ -58,6 +58,8 @@ class Service:
         The server's time; can be moved.
     faults : Faults
         The plan in force, and the count of calls.
+    public_url : str
+        Where it is reached over HTTP, for links in replies.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Service:
         self.fees: operations.Fees = fees
         self.known_workers_only = known_workers_only
         self.foreign_types = foreign_types
+        self.public_url = "http://127.0.0.1"
 
     def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:
         """Answer one request.
@@ -171,6 +174,7 @@ class Service:
                 listing_lag_seconds=self.faults.plan.lag,
                 known_workers_only=self.known_workers_only,
                 foreign_types=self.foreign_types,
+                public_url=self.public_url,
             )
             output = operation.carry_out(call)
         # Behind the block: nothing is answered before it is on disk.

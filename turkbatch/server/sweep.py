@@ -146,7 +146,13 @@ def find_assignment(
     return None if row is None else lifecycle.Assignment(*row)
 
 
-def add(connection: sqlalchemy.Connection, step: lifecycle.Step, question: str) -> None:
+def add(
+    connection: sqlalchemy.Connection,
+    step: lifecycle.Step,
+    question: str,
+    *,
+    layout_id: str | None = None,
+) -> None:
     """Store a new HIT.
 
     Parameters
@@ -157,6 +163,8 @@ def add(connection: sqlalchemy.Connection, step: lifecycle.Step, question: str) 
         That made it.
     question : str
         Its XML.
+    layout_id : str, optional
+        The layout that it was made from.
 
     Raises
     ------
@@ -167,7 +175,10 @@ def add(connection: sqlalchemy.Connection, step: lifecycle.Step, question: str) 
     values = {name: value for name, value in vars(step.hit).items() if name != "sequence"}
     # Values beside the statement, here and elsewhere: SQLAlchemy then compiles it but once.
     connection.execute(schema.hits.insert(), values)
-    connection.execute(schema.questions.insert(), {"hit_id": step.hit.hit_id, "question": question})
+    connection.execute(
+        schema.questions.insert(),
+        {"hit_id": step.hit.hit_id, "question": question, "layout_id": layout_id},
+    )
 
 
 def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> None:

@@ -35,6 +35,7 @@ from turkbatch.server import (
     service,
     store,
     sweep,
+    uploads,
     workforce,
 )
 
@@ -439,10 +440,51 @@ def submit_in(
     assignment, hit = _accepted(connection, assignment_id, worker_id)
     if asked is None:
         asked = questions.parse(question_of(connection, hit.hit_id))
-    answer = answers.document(fields, asked)
+    files = uploads.of_assignment(connection, assignment_id) if asked.may_have_files else []
+    answer = answers.document(fields, asked, files)
     _, delay, _ = _terms(connection, hit)
     step = lifecycle.submit(hit, assignment, now, answer, delay)
     sweep.save(connection, [step])
+
+
+def upload(
+    served: service.Service | store.Store,
+    assignment_id: str,
+    worker_id: str,
+    question_identifier: str,
+    file_name: str,
+    content: bytes,
+) -> None:
+    """Hand in a file, before the assignment itself is.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    assignment_id : str
+        An accepted assignment.
+    worker_id : str
+        Whose it is.
+    question_identifier : str
+        Of a FileUploadAnswer in the HIT's QuestionForm; a file given before is replaced.
+    file_name : str
+        As it is called.
+    content : bytes
+        What it holds.
+
+    Raises
+    ------
+    WorkerError
+        If the assignment is not this worker's or no longer accepted, the HIT doesn't ask for
+        such a file, or it is too small or too large.
+    """
+    with sweep.writing(_store(served)) as (connection, _):
+        assignment, hit = _accepted(connection, assignment_id, worker_id)
+        asked = questions.parse(question_of(connection, hit.hit_id))
+        least, most = answers.file_bounds(asked, question_identifier)
+        if not least <= len(content) <= most:
+            raise WorkerError(f"The file must have {least} to {most} bytes.")
+        uploads.add(connection, assignment.assignment_id, question_identifier, file_name, content)
 
 
 def task(served: service.Service | store.Store, assignment_id: str) -> Task:

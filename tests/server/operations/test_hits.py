@@ -262,24 +262,6 @@ def test_a_hit_that_cannot_be_made_is_refused(
     assert client.list_hits()["HITs"] == []
 
 
-def test_a_layout_is_refused_plainly(
-    inside: MTurkClient, wanted: dict[str, Any], refused: Refused
-) -> None:
-    del wanted["Question"]
-
-    assert refused(inside.create_hit_with_hit_type, **wanted, HITLayoutId="3LAYOUT") == (
-        "RequestError",
-        "turkbatch.Missing",
-        "This server does not have layouts (HITLayoutId) yet; send the page as an HTMLQuestion.",
-    )
-    assert refused(inside.create_hit_with_hit_type, **wanted) == (
-        "ParameterValidationError",
-        None,
-        "Your request is missing required parameters. Required parameters include "
-        "Question or HITLayoutId.",
-    )
-
-
 def test_listing_pages_go_back_in_time_and_end_with_an_empty_one(
     client: MTurkClient, make_hit: Callable[..., str]
 ) -> None:

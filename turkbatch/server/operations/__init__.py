@@ -12,10 +12,12 @@ from typing import Final
 from turkbatch.server.operations import (
     account,
     assignments,
+    bonuses,
     hit_types,
     hits,
     qualification_types,
     qualifications,
+    workers,
 )
 from turkbatch.server.operations.call import Call, Fees
 
@@ -89,5 +91,13 @@ TABLE: Final = {
     "UpdateQualificationType": Operation(
         qualification_types.update_qualification_type, writes=True
     ),
+    "CreateWorkerBlock": Operation(workers.create_worker_block, writes=True),
+    "DeleteWorkerBlock": Operation(workers.delete_worker_block, writes=True),
+    "GetFileUploadURL": Operation(assignments.get_file_upload_url, writes=True),
+    "ListBonusPayments": Operation(bonuses.list_bonus_payments, writes=False),
+    "ListWorkerBlocks": Operation(workers.list_worker_blocks, writes=False),
+    "NotifyWorkers": Operation(workers.notify_workers, writes=True),
+    "SendBonus": Operation(bonuses.send_bonus, writes=True),
+    "UpdateHITTypeOfHIT": Operation(hits.update_hit_type_of_hit, writes=True),
 }
 """By the operation's name in the API."""

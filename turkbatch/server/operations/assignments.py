@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy
 from sqlalchemy import and_, or_
 
-from turkbatch.server import bounds, lifecycle, paging, protocol, refusals, schema, sweep
+from turkbatch.server import bounds, lifecycle, paging, protocol, refusals, schema, sweep, uploads
 from turkbatch.server.operations import hits
 from turkbatch.server.operations.call import Call
 
@@ -158,6 +158,42 @@ def reject_assignment(call: Call) -> dict[str, object]:
     feedback = call.parameters["RequesterFeedback"]
     sweep.save(call.connection, [lifecycle.reject(hit, assignment, call.now, feedback)])
     return {}
+
+
+def get_file_upload_url(call: Call) -> dict[str, object]:
+    """Give a link to a file that a worker handed in.
+
+    Parameters
+    ----------
+    call : Call
+        GetFileUploadURL.
+
+    Returns
+    -------
+    dict
+        FileUploadURL, good for 60 seconds.
+
+    Raises
+    ------
+    Refusal
+        AssignmentDoesNotExist, also once the HIT is deleted; InvalidAssignmentState before
+        it is submitted; ParameterValidationError (unconfirmed) if no file answers the
+        question.
+
+    Notes
+    -----
+    The link leads to this server over HTTP; in process alone nobody answers it.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_GetFileUploadURLOperation.html
+    """
+    assignment, _ = _find(call)
+    if assignment.state not in lifecycle.VISIBLE_STATES:
+        raise refusals.invalid_assignment_state("Reviewable", "Approved", "Rejected")
+    wanted = call.parameters["QuestionIdentifier"]
+    for file in uploads.of_assignment(call.connection, assignment.assignment_id):
+        if file.question_identifier == wanted:
+            token = uploads.new_link(call.connection, call.now, file.key)
+            return {"FileUploadURL": f"{call.public_url}/mturk/files/{token}"}
+    raise refusals.invalid_value("QuestionIdentifier", wanted)
 
 
 def _find(call: Call) -> tuple[lifecycle.Assignment, lifecycle.Hit]:

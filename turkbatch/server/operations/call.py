@@ -37,6 +37,8 @@ class Call:
         HITs younger than this are not listed yet.
     known_workers_only : bool
         Whether a worker's id must be known, not only have the form of one.
+    public_url : str
+        Where the server is reached over HTTP.
     foreign_types : bool
         Whether ids in the form of the service's pass for qualification types of another
         requester's, though this server never made them.
@@ -52,3 +54,4 @@ class Call:
     listing_lag_seconds: float
     known_workers_only: bool
     foreign_types: bool
+    public_url: str

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from turkbatch.server import (
     bounds,
     ids,
+    layouts,
     lifecycle,
     paging,
     protocol,
@@ -20,11 +21,9 @@ from turkbatch.server import (
     schema,
     sweep,
 )
-from turkbatch.server.operations import hit_types
+from turkbatch.server.operations import hit_types, tokens
 from turkbatch.server.operations.call import Call
 
-TOKEN_SECONDS: Final = 24 * 3_600
-"""How long a UniqueRequestToken is remembered (API model, CreateHIT)."""
 _ALIVE: Final = ("Assignable", "Unassignable", "Reviewable", "Reviewing")
 
 _LISTED = (
@@ -38,6 +37,7 @@ _LISTED = (
         schema.hit_types.c.auto_approval_delay_seconds,
         schema.hit_types.c.requirements,
         schema.questions.c.question,
+        schema.questions.c.layout_id,
     )
     .join(schema.hit_types, schema.hit_types.c.hit_type_id == schema.hits.c.hit_type_id)
     .join(schema.questions, schema.questions.c.hit_id == schema.hits.c.hit_id)
@@ -62,7 +62,9 @@ def create_hit(call: Call) -> dict[str, object]:
     Refusal
         HitAlreadyExists for a token used within 24 hours; InsufficientFunds unless reward
         and fee of every assignment are available; ParameterValidationError for values out
-        of bounds and question XML that is wrong.
+        of bounds, question XML that is wrong, neither Question nor HITLayoutId, and layout
+        parameters that are missing or not in the layout; InvalidParameterCombinationError
+        for both; HITLayoutDoesNotExist; errors of CreateHITType.
 
     Notes
     -----
@@ -249,7 +251,7 @@ def create_additional_assignments_for_hit(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateAdditionalAssignmentsForHITOperation.html
     """
     bounds.check(call.parameters)
-    first = _first_use(call)
+    first = tokens.first_use(call)
     if first is not None:
         raise refusals.duplicate_call(first.request_id)
     hit = _alive(call)
@@ -258,7 +260,44 @@ def create_additional_assignments_for_hit(call: Call) -> dict[str, object]:
         raise refusals.invalid_maximum_assignments_increase()
     bounds.check({"MaxAssignments": total})
     sweep.save(call.connection, [lifecycle.change(hit, call.now, "extend", max_assignments=total)])
-    _remember(call, hit.hit_id)
+    tokens.remember(call, hit.hit_id)
+    return {}
+
+
+def update_hit_type_of_hit(call: Call) -> dict[str, object]:
+    """Give a HIT all properties of another HIT type.
+
+    Parameters
+    ----------
+    call : Call
+        UpdateHITTypeOfHIT.
+
+    Returns
+    -------
+    dict
+        Empty.
+
+    Raises
+    ------
+    Refusal
+        HITDoesNotExist; HITTypeDoesNotExist; InvalidHITState for a deleted HIT, and once
+        assignments have been accepted or submitted (text unconfirmed); InsufficientFunds if
+        the new reward can't be paid.
+
+    Notes
+    -----
+    Assignments that were returned or abandoned don't count. Its fee is worked out anew.
+    https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_UpdateHITTypeOfHITOperation.html
+    """
+    hit = _alive(call)
+    hit_type = hit_types.find(call, call.parameters["HITTypeId"])
+    if hit.pending or hit.submitted or hit.completed:
+        raise refusals.assignments_taken(hit.status)
+    fee = _fee_cents(call, hit_type, hit.max_assignments)
+    step = lifecycle.retype(
+        hit, call.now, hit_type.hit_type_id, reward_cents=hit_type.reward_cents, fee_cents=fee
+    )
+    sweep.save(call.connection, [step])
     return {}
 
 
@@ -372,12 +411,8 @@ def show(call: Call, hit_id: str) -> dict[str, object]:
 def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
     parameters = call.parameters
     bounds.check(parameters)
-    question = _question(parameters)
+    question = _question(call)
     count = parameters.get("MaxAssignments", 1)
-    fee = 0
-    if call.fees == "mturk":
-        masters = hit_types.needs_masters(hit_type)
-        fee = lifecycle.fee_cents(hit_type.reward_cents, count, masters=masters)
     hit = lifecycle.Hit(
         sequence=0,
         hit_id=ids.new_entity_id(),
@@ -388,7 +423,7 @@ def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
         expires_at=call.now + parameters["LifetimeInSeconds"],
         max_assignments=0,
         reward_cents=hit_type.reward_cents,
-        fee_cents=fee,
+        fee_cents=_fee_cents(call, hit_type, count),
     )
     # It begins without assignments and is then given them: the same move of money as when
     # it is extended later.
@@ -396,23 +431,33 @@ def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
         call.connection,
         lifecycle.change(hit, call.now, "create", max_assignments=count),
         question,
+        layout_id=parameters.get("HITLayoutId"),
     )
-    _remember(call, hit.hit_id)
+    tokens.remember(call, hit.hit_id)
     return {"HIT": show(call, hit.hit_id)}
 
 
-def _question(parameters: protocol.Parameters) -> str:
+def _fee_cents(call: Call, hit_type: sqlalchemy.Row[Any], count: int) -> int:
+    if call.fees != "mturk":
+        return 0
+    masters = hit_types.needs_masters(hit_type)
+    return lifecycle.fee_cents(hit_type.reward_cents, count, masters=masters)
+
+
+def _question(call: Call) -> str:
+    parameters = call.parameters
     for policy in ("AssignmentReviewPolicy", "HITReviewPolicy"):
         if policy in parameters:
             raise refusals.not_here_yet(f"review policies ({policy})")
     layout = [name for name in ("HITLayoutId", "HITLayoutParameters") if name in parameters]
     if "Question" in parameters and layout:
         raise refusals.invalid_combination("Question", *layout)
-    if layout:
-        raise refusals.not_here_yet(f"layouts ({layout[0]})", "send the page as an HTMLQuestion")
-    if "Question" not in parameters:
+    if "HITLayoutId" in parameters:
+        question = layouts.question(call.connection, call.requester, parameters)
+    elif "Question" in parameters:
+        question = parameters["Question"]
+    else:
         raise refusals.missing_parameters("Question or HITLayoutId")
-    question: str = parameters["Question"]
     questions.parse(question)
     return question
 
@@ -474,6 +519,7 @@ def _hit(row: sqlalchemy.Row[Any]) -> dict[str, object]:
         "Title": row.title,
         "Description": row.description,
         "Question": row.question,
+        "HITLayoutId": row.layout_id,
         "Keywords": row.keywords,
         "HITStatus": row.status,
         "MaxAssignments": row.max_assignments,
@@ -510,47 +556,6 @@ def dollars(cents: int) -> str:
 
 
 def _refuse_duplicate(call: Call) -> None:
-    first = _first_use(call)
+    first = tokens.first_use(call)
     if first is not None:
         raise refusals.hit_already_exists(first.hit_id)
-
-
-def _first_use(call: Call) -> sqlalchemy.Row[Any] | None:
-    token = call.parameters.get("UniqueRequestToken")
-    if token is None:
-        return None
-    table = schema.request_tokens
-    return call.connection.execute(
-        table.select().where(*_token_key(call, token), table.c.used_at > call.now - TOKEN_SECONDS)
-    ).one_or_none()
-
-
-def _remember(call: Call, hit_id: str) -> None:
-    token = call.parameters.get("UniqueRequestToken")
-    if token is None:
-        return
-    table = schema.request_tokens
-    # Those older than 24 hours mean nothing any more, this one among them.
-    forgotten = table.c.used_at <= call.now - TOKEN_SECONDS
-    call.connection.execute(table.delete().where(forgotten))
-    call.connection.execute(
-        table.insert(),
-        {
-            "requester": call.requester,
-            "operation": call.operation,
-            "token": token,
-            "used_at": call.now,
-            "request_id": call.request_id,
-            "hit_id": hit_id,
-        },
-    )
-
-
-def _token_key(call: Call, token: str) -> tuple[sqlalchemy.ColumnElement[bool], ...]:
-    # The scope of a token is not documented: per requester and operation, here.
-    table = schema.request_tokens
-    return (
-        table.c.requester == call.requester,
-        table.c.operation == call.operation,
-        table.c.token == token,
-    )
