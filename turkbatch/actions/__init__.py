@@ -20,6 +20,7 @@ from turkbatch.actions.associate import (
     qualification_type_id,
 )
 from turkbatch.actions.block import Block, block_workers, list_blocks, unblock_workers
+from turkbatch.actions.bonus import BonusPlan, PaidBonuses, Payment, pay_bonuses, plan_bonuses
 from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
 from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
 from turkbatch.actions.decisions import DecisionPlan
@@ -51,6 +52,7 @@ from turkbatch.actions.qualification_types import (
     qualification_type_pins,
     update_qualification_type,
 )
+from turkbatch.actions.rehearse import Rehearsal, rehearse_batch
 from turkbatch.actions.repin import RepinnedBatch, repin_batch
 from turkbatch.actions.review import (
     ReviewedBatch,
@@ -62,23 +64,33 @@ from turkbatch.actions.review import (
 )
 from turkbatch.actions.save import SavedBatch, save_batch
 from turkbatch.actions.serve import (
+    AccountLine,
+    Ledger,
+    OwedLine,
     ServerClock,
     WorkDone,
+    backup_server,
     move_clock,
     reset_server,
+    restore_server,
     run_server,
+    server_ledger,
     work_batch,
+    write_ledger,
 )
 from turkbatch.actions.status import AssignmentCounts, BatchStatus, status_batch
 from turkbatch.actions.tally import Tally
 from turkbatch.actions.type_definitions import CheckedType, check_qualification_type
+from turkbatch.actions.wage import plan_hourly_wage
 from turkbatch.actions.worker_ids import WorkersDone, read_worker_ids
 from turkbatch.batch.journal import Decision
 
 __all__ = [
+    "AccountLine",
     "AssignmentCounts",
     "BatchStatus",
     "Block",
+    "BonusPlan",
     "Change",
     "Checked",
     "CheckedType",
@@ -95,11 +107,16 @@ __all__ = [
     "Extracted",
     "Grade",
     "Holder",
+    "Ledger",
     "Message",
     "NewDefinition",
+    "OwedLine",
+    "PaidBonuses",
+    "Payment",
     "Plan",
     "Progress",
     "Quote",
+    "Rehearsal",
     "RepinnedBatch",
     "Request",
     "ReviewedBatch",
@@ -117,6 +134,7 @@ __all__ = [
     "WorkDone",
     "WorkersDone",
     "associate_workers",
+    "backup_server",
     "block_workers",
     "check_batch",
     "check_limit",
@@ -137,21 +155,27 @@ __all__ = [
     "move_clock",
     "new_definition",
     "notify_workers",
+    "pay_bonuses",
     "plan_batch",
+    "plan_bonuses",
     "plan_decisions",
+    "plan_hourly_wage",
     "qualification_requests",
     "qualification_type_id",
     "qualification_type_pins",
     "read_message",
     "read_verdicts",
     "read_worker_ids",
+    "rehearse_batch",
     "repin_batch",
     "reset_server",
+    "restore_server",
     "resume_batch",
     "review_batch",
     "review_qualification_requests",
     "run_server",
     "save_batch",
+    "server_ledger",
     "starters",
     "status_batch",
     "status_qualification_type",
@@ -160,4 +184,5 @@ __all__ = [
     "update_qualification_type",
     "wage_of_pilot",
     "work_batch",
+    "write_ledger",
 ]

@@ -1,14 +1,16 @@
-"""``server run``, ``work``, ``clock`` and ``reset``: our own MTurk, and a crowd for it."""
+"""``server run`` and the other commands of our own MTurk: its life, copies, accounts, crowd."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
-from turkbatch import connect, errors
+from turkbatch import connect, errors, files
 from turkbatch.actions import pinned
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.batch import directory
@@ -206,7 +208,226 @@ def reset_server(database: str) -> Path:
     Raises
     ------
     ServiceError
-        If the database is no file that could be copied; nothing is changed then.
+        If the copy can't be written; nothing is changed then.
     """
     with _served():
         return connect.open_service(database).store.reset()
+
+
+def backup_server(database: str, target: pinned.PathLike) -> Path:
+    """Copy our own server's database into a file, while it is in use.
+
+    Parameters
+    ----------
+    database : str
+        The server's database: SQLite or PostgreSQL.
+    target : path
+        A file that does not exist. It will be an SQLite database, readable by its owner alone.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    ServiceError
+        If it exists or can't be written; nothing is left of it then.
+    """
+    with _served():
+        return connect.open_service(database).store.backup(Path(target))
+
+
+def restore_server(database: str, source: pinned.PathLike) -> Path:
+    """Replace all that is on our own server by a backup, after saving a copy of it.
+
+    Parameters
+    ----------
+    database : str
+        The server's database, of the same kind as the one that was copied or another.
+    source : path
+        What :func:`backup_server` wrote.
+
+    Returns
+    -------
+    Path
+        The copy of what was there before.
+
+    Raises
+    ------
+    ServiceError
+        If it is no backup, is damaged, or was written by a later turkbatch; nothing is
+        changed then.
+    """
+    with _served():
+        return connect.open_service(database).store.restore(Path(source))
+
+
+@dataclasses.dataclass(frozen=True)
+class AccountLine:
+    """A requester's account on our own server, in USD.
+
+    Parameters
+    ----------
+    requester : str
+        Whose it is.
+    available : Decimal
+        To be spent.
+    held : Decimal
+        For open HITs and work that is not reviewed.
+    paid, fees : Decimal
+        Gone to workers, and to the service.
+    deposited : Decimal
+        All of these together.
+    """
+
+    requester: str
+    available: Decimal
+    held: Decimal
+    paid: Decimal
+    fees: Decimal
+    deposited: Decimal
+
+
+@dataclasses.dataclass(frozen=True)
+class OwedLine:
+    """What a requester owes a worker, in USD.
+
+    Parameters
+    ----------
+    requester, worker_id : str
+        Who owes whom.
+    assignments : int
+        Approved ones.
+    rewards : Decimal
+        For them.
+    bonuses : Decimal
+        All that were granted.
+    total : Decimal
+        Rewards and bonuses.
+    fees : Decimal
+        What the service took from the requester for both.
+    """
+
+    requester: str
+    worker_id: str
+    assignments: int
+    rewards: Decimal
+    bonuses: Decimal
+    total: Decimal
+    fees: Decimal
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledger:
+    """Who is owed what on our own server.
+
+    Parameters
+    ----------
+    accounts : tuple of AccountLine
+        Of all time, whatever the period.
+    workers : tuple of OwedLine
+        Those who are owed something for the period.
+    """
+
+    accounts: tuple[AccountLine, ...]
+    workers: tuple[OwedLine, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Give it as one JSON object, with amounts as strings."""
+
+        def shown(line: AccountLine | OwedLine) -> dict[str, object]:
+            return {
+                name: f"{value:.2f}" if isinstance(value, Decimal) else value
+                for name, value in dataclasses.asdict(line).items()
+            }
+
+        return {
+            "accounts": [shown(line) for line in self.accounts],
+            "workers": [shown(line) for line in self.workers],
+        }
+
+
+def server_ledger(
+    database: str, *, since: datetime | None = None, until: datetime | None = None
+) -> Ledger:
+    """Tell who is owed what on our own server, where the paying is done elsewhere.
+
+    Parameters
+    ----------
+    database : str
+        The server's database.
+    since, until : datetime, optional
+        Count what was approved or granted from the one moment on, and before the other.
+        Without a zone they are in this machine's.
+
+    Returns
+    -------
+    Ledger
+    """
+    from turkbatch.server import owed
+
+    def seconds(moment: datetime | None) -> int | None:
+        return None if moment is None else int(moment.timestamp())
+
+    with _served():
+        store = connect.open_service(database).store
+        accounts = owed.accounts(store)
+        workers = owed.workers(store, since=seconds(since), until=seconds(until))
+    return Ledger(
+        tuple(
+            AccountLine(
+                one.requester,
+                _dollars(one.available_cents),
+                _dollars(one.held_cents),
+                _dollars(one.paid_cents),
+                _dollars(one.fees_cents),
+                _dollars(one.deposited_cents),
+            )
+            for one in accounts
+        ),
+        tuple(
+            OwedLine(
+                one.requester,
+                one.worker_id,
+                one.assignments,
+                _dollars(one.rewards_cents),
+                _dollars(one.bonus_cents),
+                _dollars(one.total_cents),
+                _dollars(one.fees_cents),
+            )
+            for one in workers
+        ),
+    )
+
+
+LEDGER_COLUMNS = ("Requester", "WorkerId", "Assignments", "Rewards", "Bonuses", "Total", "Fees")
+"""Of the file that :func:`write_ledger` writes, amounts in USD."""
+
+
+def write_ledger(ledger: Ledger, target: pinned.PathLike) -> Path:
+    """Write what workers are owed into a CSV file, one worker a line.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        From :func:`server_ledger`.
+    target : path
+        Replaced, if it exists.
+
+    Returns
+    -------
+    Path
+        The same.
+    """
+    path = Path(target)
+    with files.replacing(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(LEDGER_COLUMNS)
+        for line in ledger.workers:
+            writer.writerow(dataclasses.astuple(line))
+    return path
+
+
+def _dollars(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

@@ -1,14 +1,21 @@
-"""``server run``, ``work``, ``clock`` and ``reset``."""
+"""``server run`` and the other commands of a server of one's own."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from turkbatch.cli import options, output
+
+if TYPE_CHECKING:
+    from turkbatch import actions
 
 commands = click.Group("servers")
 
@@ -147,3 +154,92 @@ def reset(database: str | None) -> None:
     named = _named(database)
     backup = actions.reset_server(named)
     output.say(f"{named} is empty now; what it held is in {backup}.")
+
+
+@options.command(server, "backup")
+@click.argument("file", type=options.PATH)
+@_database
+def backup(file: Path, database: str | None) -> None:
+    """Copy the server's database into FILE, while it runs.
+
+    FILE is an SQLite database, whatever the server's is, and holds the requesters' keys: only
+    you can read it.
+
+    \b
+    Example:
+      turkbatch server backup mturk-2026-11-22.db
+    """
+    from turkbatch import actions
+
+    output.data(str(actions.backup_server(_named(database), file)))
+
+
+@options.command(server, "restore")
+@click.argument("file", type=options.PATH)
+@_database
+def restore(file: Path, database: str | None) -> None:
+    """Replace all that is on the server by the backup in FILE. A copy is saved first.
+
+    The database may be of another kind than the one that was copied: so a server moves from
+    SQLite to PostgreSQL.
+
+    \b
+    Example:
+      turkbatch server restore mturk-2026-11-22.db --database postgresql://me@localhost/mturk
+    """
+    from turkbatch import actions
+
+    named = _named(database)
+    replaced = actions.restore_server(named, file)
+    output.say(f"The server holds what {file} holds; what it held before is in {replaced}.")
+
+
+_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+
+
+@options.command(server, "ledger")
+@_database
+@click.option("--since", type=_DATE, help="Count what was approved or granted from then on.")
+@click.option("--until", type=_DATE, help="Count what was approved or granted before then.")
+@click.option("--csv", "csv_file", metavar="FILE", type=options.PATH, help="Write workers to FILE.")
+@options.as_json
+def ledger(
+    database: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    csv_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell who is owed what: rewards of approved work, and bonuses, for each worker.
+
+    On a server of your own the paying is done elsewhere. Balances are of all time.
+
+    \b
+    Example:
+      turkbatch server ledger --since 2026-11-01 --until 2026-12-01 --csv november.csv
+    """
+    from turkbatch import actions
+
+    found = actions.server_ledger(_named(database), since=since, until=until)
+    if csv_file is not None:
+        output.say(f"{len(found.workers)} workers are in {actions.write_ledger(found, csv_file)}.")
+    if as_json:
+        output.document(found.as_json())
+    elif csv_file is None:
+        output.table(
+            [_cells(line) for line in found.workers],
+            header=("requester", "worker", "assignments", "rewards", "bonuses", "total", "fees"),
+            numbers=range(2, 7),
+        )
+        output.table(
+            [_cells(line) for line in found.accounts],
+            header=("requester", "available", "held", "paid", "fees", "deposited"),
+            numbers=range(1, 6),
+        )
+
+
+def _cells(line: actions.OwedLine | actions.AccountLine) -> list[str]:
+    return [
+        f"{value:.2f}" if isinstance(value, Decimal) else str(value)
+        for value in dataclasses.astuple(line)
+    ]

@@ -1,0 +1,83 @@
+"""The commands of a server of one's own, as they are typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import Run
+from turkbatch.server import service, worker
+
+if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
+QUESTION = (
+    '<ExternalQuestion xmlns="http://mechanicalturk.amazonaws.com/'
+    'AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd">'
+    "<ExternalURL>https://example.com/</ExternalURL><FrameHeight>0</FrameHeight></ExternalQuestion>"
+)
+
+
+@pytest.fixture
+def paid(served: service.Service, client: MTurkClient) -> None:
+    """A worker whose work was approved, with a bonus."""
+    hit = client.create_hit(
+        Title="Name the colour",
+        Description="One word.",
+        Reward="0.50",
+        AssignmentDurationInSeconds=600,
+        LifetimeInSeconds=3600,
+        MaxAssignments=2,
+        Question=QUESTION,
+    )["HIT"]
+    assignment_id = worker.accept(served, hit["HITId"], "A1")
+    worker.submit(served, assignment_id, "A1", [])
+    client.approve_assignment(AssignmentId=assignment_id)
+    client.send_bonus(WorkerId="A1", AssignmentId=assignment_id, BonusAmount="1.00", Reason="good")
+
+
+@pytest.mark.usefixtures("paid")
+def test_ledger_tells_who_is_owed_what(run: Run, tmp_path: Path) -> None:
+    table = run("server", "ledger").stdout
+    assert [line.split() for line in table.splitlines() if "default" in line] == [
+        ["default", "A1", "1", "0.50", "1.00", "1.50", "0.30"],
+        ["default", "9997.60", "0.60", "1.50", "0.30", "10000.00"],
+    ]
+    worker_line = {
+        "requester": "default",
+        "worker_id": "A1",
+        "assignments": 1,
+        "rewards": "0.50",
+        "bonuses": "1.00",
+        "total": "1.50",
+        "fees": "0.30",
+    }
+    found = json.loads(run("server", "ledger", "--json").stdout)
+    assert found["workers"] == [worker_line]
+    assert found["accounts"][0]["available"] == "9997.60"
+    earlier = json.loads(run("server", "ledger", "--json", "--until", "2020-01-01").stdout)
+    assert earlier["workers"] == []
+
+    assert run("server", "ledger", "--csv", "owed.csv").stdout == ""
+    assert (tmp_path / "owed.csv").read_text().splitlines() == [
+        "Requester,WorkerId,Assignments,Rewards,Bonuses,Total,Fees",
+        "default,A1,1,0.50,1.00,1.50,0.30",
+    ]
+
+
+@pytest.mark.usefixtures("paid")
+def test_a_backup_is_restored(run: Run, client: MTurkClient, tmp_path: Path) -> None:
+    assert run("server", "backup", "kept.db").stdout == "kept.db\n"
+    assert "exists already" in run("server", "backup", "kept.db", code=4).stderr
+    run("server", "reset")
+    assert client.list_hits()["HITs"] == []
+    told = run("server", "restore", "kept.db")
+
+    assert len(client.list_hits()["HITs"]) == 1
+    assert told.stdout == ""
+    assert "what it held before is in" in told.stderr
+    assert len(list(tmp_path.glob("server-backup-*.db"))) == 2
+    assert "there is no such file" in run("server", "restore", "lost.db", code=4).stderr
