@@ -12,6 +12,7 @@
       uploads.jsonl   journal: what was asked for, and what came of it
       reviews.jsonl   journal of approvals and rejections
       changes.jsonl   journal of expiries, extensions and deletions
+      bonuses.jsonl   journal of bonuses that were computed from the batch
       _INCOMPLETE     amti's marker: uploaded, and not yet wholly saved
       hits.json       amti's batches alone: what _INCOMPLETE said, once all is saved
       results/hit-$HITID/hit.jsonl, assignments.jsonl
@@ -35,6 +36,7 @@ DATA_CSV = "data.csv"
 UPLOADS = "uploads.jsonl"
 REVIEWS = "reviews.jsonl"
 CHANGES = "changes.jsonl"
+BONUSES = "bonuses.jsonl"
 INCOMPLETE = "_INCOMPLETE"
 HITS = "hits.json"
 RESULTS = "results"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from turkbatch.cli import options, output
+from turkbatch import money
+from turkbatch.cli import options, output, presenter
 
 if TYPE_CHECKING:
     from turkbatch import actions
@@ -286,3 +287,112 @@ def notify_workers(
             client, workers, what, again=again, concurrency=concurrency, progress=bar
         )
     _tell(done, "written to")
+
+
+@options.command(commands, "bonus-workers")
+@click.argument("file", metavar="FILE", type=options.PATH)
+@click.option(
+    "--hourly-wage",
+    metavar="USD",
+    help="FILE is a batch: top its approved assignments up to this much an hour.",
+)
+@click.option(
+    "--cap",
+    metavar="USD",
+    help="With --hourly-wage: top up by at most this much each."
+    "  [default: three times the median time is paid]",
+)
+@click.option("--allow-repeats", is_flag=True, help="Equal lines mean as many bonuses.")
+@click.option("--dry-run", is_flag=True, help="Show what would be paid; send nothing.")
+@options.yes
+@options.environment
+@options.concurrency
+def bonus_workers(
+    file: Path,
+    hourly_wage: str | None,
+    cap: str | None,
+    allow_repeats: bool,
+    dry_run: bool,
+    yes: bool,
+    target: options.Target,
+    concurrency: int,
+) -> None:
+    """Pay bonuses, each exactly once, whenever and wherever the command runs again.
+
+    FILE is a CSV with WorkerId, AssignmentId, BonusAmount and Reason. What the service lists
+    as paid (the same assignment, worker, amount and reason) is not paid again. With
+    --hourly-wage, FILE is a batch's directory, and the bonuses are computed.
+
+    \b
+    Example:
+      turkbatch bonus-workers bonuses.csv
+      turkbatch bonus-workers --hourly-wage 15 batch-*
+    """
+    from turkbatch import actions
+
+    if cap and not hourly_wage:
+        raise click.UsageError("--cap goes with --hourly-wage")
+    if hourly_wage and allow_repeats:
+        raise click.UsageError("--allow-repeats is about a file's lines")
+    with output.Bar() as bar:
+        if hourly_wage:
+            client = target.client(file)
+            plan = actions.plan_hourly_wage(
+                client, file, hourly_wage, cap=cap, concurrency=concurrency, progress=bar
+            )
+        else:
+            client = target.client()
+            plan = actions.plan_bonuses(
+                client,
+                file,
+                allow_repeats=allow_repeats,
+                concurrency=concurrency,
+                progress=bar,
+            )
+    _show_bonuses(plan)
+    if dry_run:
+        return
+
+    def confirm(plan: actions.BonusPlan) -> None:
+        if not yes:
+            output.agree(_bonus_question(plan))
+
+    with output.Bar() as bar:
+        done = actions.pay_bonuses(
+            client, plan, confirm=confirm, concurrency=concurrency, progress=bar
+        )
+    output.say(
+        f"{done.paid:,} bonuses paid now, {money.dollars(done.amount)} to workers;"
+        f" {done.already:,} were paid before."
+    )
+    if plan.unreviewed:
+        output.say(
+            f"{plan.unreviewed} assignments are not reviewed; their bonus can be computed then."
+        )
+        raise SystemExit(presenter.WORK_LEFT)
+
+
+def _show_bonuses(plan: actions.BonusPlan) -> None:
+    rows = [
+        ("bonuses to pay", f"{len(plan.payments):,}"),
+        ("paid before", f"{plan.already:,}"),
+        ("to workers", money.dollars(plan.amount)),
+        ("MTurk's fees", money.dollars(plan.fees)),
+        ("total", money.dollars(plan.total)),
+    ]
+    if plan.capped:
+        rows.insert(1, ("  less than the wage, by the cap", f"{plan.capped:,}"))
+    if plan.unreviewed:
+        rows.append(("not reviewed yet", f"{plan.unreviewed:,}"))
+    if plan.balance is not None:
+        rows.append(("balance", money.dollars(plan.balance)))
+    output.table(rows, stderr=True, numbers=[1])
+
+
+def _bonus_question(plan: actions.BonusPlan) -> str:
+    site = {
+        "live": "on the LIVE site, with REAL MONEY",
+        "sandbox": "in MTurk's sandbox, where nothing is charged",
+    }.get(plan.environment.name, f"in {plan.environment.place}")
+    bonuses = "1 bonus" if len(plan.payments) == 1 else f"{len(plan.payments):,} bonuses"
+    return f"Pay {bonuses} {site}, which costs {money.dollars(plan.total)}?"
