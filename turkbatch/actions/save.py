@@ -133,10 +133,10 @@ def _may_have_changed(batch: Batch, hit: hits.Json) -> bool:
     if hits.is_lost(batch, hit):
         return False
     saved = batch.results.load(hit["HITId"])
-    if saved is None or not saved.final:
+    if saved is None:
         return True
     if hit["HITStatus"] == "Disposed":
-        return False
+        return not saved.final
     if any(one["AssignmentStatus"] == "Rejected" for one in saved.assignments):
         return True
     return saved.hit != results.as_json(hit)
