@@ -95,6 +95,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What has a spreadsheet take a cell for a formula
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
+_UNESCAPED = json.JSONEncoder(ensure_ascii=False)
+"""Made once: :func:`json.dumps` would make one for each row."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -323,7 +326,7 @@ def _write_json(rows: Iterable[Mapping[str, object]], out: TextIO) -> int:
 
 
 def _json(row: Mapping[str, object]) -> str:
-    text = json.dumps(row, ensure_ascii=False)
+    text = _UNESCAPED.encode(row)
     # Half of a surrogate pair, which a data row can hold, is no character that UTF-8 has;
     # only an escape can stand for it.
     return json.dumps(row) if _SURROGATE.search(text) else text
@@ -359,7 +362,7 @@ def _write_csv(
     writer.writerow([made_safe(_encodable(name)) for name in columns])
     count = 0
     for row in rows():
-        writer.writerow([made_safe(_cell(name, row.get(name))) for name in columns])
+        writer.writerow([made_safe(cell(name, row.get(name))) for name in columns])
         count += 1
     return count
 
@@ -381,8 +384,21 @@ def _requester_header(rows: Iterable[Mapping[str, object]]) -> list[str]:
     return [*fixed, *inputs, *answers, *REVIEW_COLUMNS]
 
 
-def _cell(name: str, value: object) -> str:
-    """Write a value as a cell."""
+def cell(name: str, value: object) -> str:
+    """Write a value as the cell of a table.
+
+    Parameters
+    ----------
+    name : str
+        Its column; what came several times is joined with a bar, unless it is an input.
+    value : object
+        Of a row.
+
+    Returns
+    -------
+    str
+        Empty for None.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
@@ -397,5 +413,5 @@ def _encodable(text: str) -> str:
     return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
-def _defused(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+def _defused(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

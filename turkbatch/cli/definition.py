@@ -1,12 +1,19 @@
-"""Commands about definitions: ``new-definition``."""
+"""Commands about definitions: ``new-definition`` and ``rehearse-batch``."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from turkbatch.cli import options, output
+from turkbatch import money
+from turkbatch.cli import options, output, presenter
+
+if TYPE_CHECKING:
+    from turkbatch import actions
 
 commands = click.Group("definition")
 
@@ -50,3 +57,180 @@ def new_definition(template: str, directory: Path) -> None:
         f"Read {made.definition_dir / 'NOTES'}, then try it:\n"
         f"  turkbatch check-batch {made.definition_dir} {made.data_path}"
     )
+
+
+def _truth(
+    ctx: click.Context,  # noqa: ARG001
+    param: click.Parameter,  # noqa: ARG001
+    given: tuple[str, ...],
+) -> dict[str, str]:
+    """Read ``COLUMN=FIELD``, or one name for both, into columns by field."""
+    found: dict[str, str] = {}
+    for text in given:
+        column, equals, field = (part.strip() for part in text.partition("="))
+        field = field if equals else column
+        if not column or not field:
+            raise click.BadParameter(f"{text!r}: give COLUMN=FIELD, such as label=sentiment")
+        if field in found:
+            raise click.BadParameter(f'the field "{field}" has one right answer: give it once')
+        found[field] = column
+    return found
+
+
+@options.command(commands, "rehearse-batch")
+@click.argument("definition_dir", type=options.PATH)
+@click.argument("data_path", type=options.PATH)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Simulated workers.  [default: 10, or as many as a HIT has assignments]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same answers.")
+@click.option(
+    "--accuracy",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="How often an answer is right; without --truth, how often workers agree on an option.",
+)
+@click.option(
+    "--spam",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of workers who answer by chance, within seconds.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as usual they work.",
+)
+@click.option(
+    "--truth",
+    metavar="COLUMN=FIELD",
+    multiple=True,
+    callback=_truth,
+    help="The column of the data with the right answer to a field; COLUMN alone if both have"
+    " one name. Can be given several times.",
+)
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=options.PATH,
+    help="Leave the batch, results.csv and the server's database there.",
+)
+@click.option(
+    "--format",
+    "-f",
+    "format_name",
+    type=click.Choice(["table", "csv", "json", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="How to print the results: what matters, or all that extract tabular writes.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print results, times, cost and findings as JSON."
+)
+@click.option("--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty.")
+def rehearse_batch(
+    definition_dir: Path,
+    data_path: Path,
+    workers: int | None,
+    seed: int,
+    accuracy: float,
+    spam: float,
+    speed: float,
+    truth: Mapping[str, str],
+    keep: Path | None,
+    format_name: str,
+    as_json: bool,
+    allow_undefined: bool,
+) -> None:
+    """Live through the batch's whole life with simulated workers, and print the results.
+
+    It is published, worked on, reviewed, saved, deleted and extracted on a server that
+    is made for it and thrown away: nothing is spent, sent or left behind. What would go
+    wrong with real workers is told as well.
+
+    \b
+    Example:
+      turkbatch rehearse-batch definition data.csv
+      turkbatch rehearse-batch definition data.csv --truth label=sentiment --spam 0.2
+      turkbatch rehearse-batch definition data.csv --format csv > results.csv
+    """
+    from turkbatch import actions
+
+    try:
+        with output.Bar() as bar:
+            done = actions.rehearse_batch(
+                definition_dir,
+                data_path,
+                workers=workers,
+                seed=seed,
+                accuracy=accuracy,
+                spam=spam,
+                speed=speed,
+                truth=truth,
+                keep=keep,
+                allow_undefined=allow_undefined,
+                progress=bar,
+            )
+    except KeyboardInterrupt:
+        output.say("\nInterrupted; nothing was sent anywhere.")
+        raise SystemExit(presenter.INTERRUPTED) from None
+    if as_json:
+        output.document(done.as_json())
+        return
+    _show_results(done, format_name)
+    _tell_rehearsal(done)
+
+
+def _show_results(done: actions.Rehearsal, format_name: str) -> None:
+    from turkbatch import tables
+
+    if format_name == "table":
+        columns = _telling(done.rows)
+        cells = [[tables.cell(name, row.get(name)) for name in columns] for row in done.rows]
+        output.table(cells, header=columns)
+        return
+    formats: Mapping[str, tables.Format] = {"csv": "csv", "json": "json", "jsonl": "jsonl"}
+    tables.write(lambda: done.rows, sys.stdout, formats[format_name])
+    sys.stdout.flush()
+
+
+def _telling(rows: tuple[Mapping[str, Any], ...]) -> list[str]:
+    """Choose the columns that differ from batch to batch: workers, inputs and answers."""
+    from turkbatch import tables
+
+    rest = {*tables.AMTI_COLUMNS, *tables.MORE_COLUMNS} - {"WorkerId", "WorkTimeInSeconds"}
+    return list(dict.fromkeys(name for row in rows for name in row if name not in rest))
+
+
+def _tell_rehearsal(done: actions.Rehearsal) -> None:
+    """Say what it came to, and what would be regretted."""
+    wage = done.hourly_wage
+    rows = [
+        ("HITs", f"{done.hits:,}"),
+        ("assignments", f"{done.assignments:,}"),
+        ("assignments nobody took", f"{done.left:,}"),
+        ("workers who answered by chance", ", ".join(done.spammers) or "none"),
+        ("work time, median", _seconds(done.median_work_seconds)),
+        ("work time, average", _seconds(done.average_work_seconds)),
+        ("wage of these workers, an hour", "" if wage is None else money.dollars(wage)),
+        (
+            "cost of the batch" if done.cost.exact else "cost of the batch, at least",
+            money.dollars(done.cost.total),
+        ),
+    ]
+    output.table(rows, stderr=True)
+    for finding in done.findings:
+        kind = "Note" if finding.severity == "note" else "Warning"
+        output.say(f"{kind}: {finding} [{finding.rule}]")
+    if done.kept is not None:
+        output.say(f"The batch and its results are in {done.kept}.")
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} s"
