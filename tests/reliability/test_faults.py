@@ -76,8 +76,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client(served: harness.KillingService, monkeypatch: pytest.MonkeyPatch) -> MTurkClient:
-    """A client of the embedded server; commands run against the same one."""
-    monkeypatch.setattr(connect, "open_service", lambda _: served)
+    """A client of the embedded server; commands meet the same one, with its faults."""
+    monkeypatch.setattr(connect, "open_service", lambda *_, **__: served)
     return connect.client(local=True)
 
 
