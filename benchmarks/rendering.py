@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.figures import Figure
+from turkbatch import actions
 
 COLUMNS = ("title", "text", "image_url")
 LAYOUTS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "requester_templates"
@@ -57,8 +58,6 @@ def write(folder: Path, rows: int) -> Path:
 
 def check(target: Path) -> None:
     """Render and check every row as ``create-batch`` does."""
-    from turkbatch import actions
-
     actions.plan_batch(target / "definition", target / "data.csv")
 
 
