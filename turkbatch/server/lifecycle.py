@@ -182,11 +182,27 @@ class Step:
         The one that changed, after it.
     move : Move
         The money.
+    status_before : str
+        The HIT's, before it.
     """
 
     hit: Hit
     assignment: Assignment | None
     move: Move
+    status_before: str
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether work was handed in by it."""
+        return self.move.kind == "submit"
+
+    @property
+    def is_now_reviewable(self) -> bool:
+        """Whether the HIT became Reviewable by it; taking back a mark doesn't count."""
+        return self.hit.status == "Reviewable" and self.status_before in (
+            "Assignable",
+            "Unassignable",
+        )
 
 
 def is_open(hit: Hit, now: int) -> bool:
@@ -327,7 +343,7 @@ def change(
         paid_cents=reward,
         fees_cents=fee,
     )
-    return Step(after, assignment, move)
+    return Step(after, assignment, move, status_before=hit.status)
 
 
 def retype(hit: Hit, now: int, hit_type_id: str, *, reward_cents: int, fee_cents: int) -> Step:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from turkbatch.server import clock, ledger, lifecycle, schema, store
+from turkbatch.server import clock, ledger, lifecycle, reviewing, schema, store
 
 # What can change; the rest is never written again, which spares its indexes.
 _FIXED = {"sequence", "hit_id", "requester", "annotation", "created_at"}
@@ -101,8 +102,11 @@ def catch_up(connection: sqlalchemy.Connection, now: int) -> None:
     while due := _due_hits(connection, now):
         steps: list[lifecycle.Step] = []
         waiting = _due_assignments(connection, [hit.hit_id for hit in due], now)
+        with_policies = reviewing.having_policies(connection, [hit.hit_id for hit in due])
         for hit in due:
-            steps.extend(lifecycle.replay(hit, waiting.get(hit.hit_id, []), now))
+            happened = lifecycle.replay(hit, waiting.get(hit.hit_id, []), now)
+            # What a policy does at one step may change what comes next.
+            steps.extend(itertools.islice(happened, 1 if hit.hit_id in with_policies else None))
         save(connection, steps)
 
 
@@ -152,6 +156,7 @@ def add(
     question: str,
     *,
     layout_id: str | None = None,
+    policies: Mapping[str, str] | None = None,
 ) -> None:
     """Store a new HIT.
 
@@ -165,6 +170,8 @@ def add(
         Its XML.
     layout_id : str, optional
         The layout that it was made from.
+    policies : Mapping, optional
+        Its review policies in JSON, by level.
 
     Raises
     ------
@@ -179,6 +186,11 @@ def add(
         schema.questions.insert(),
         {"hit_id": step.hit.hit_id, "question": question, "layout_id": layout_id},
     )
+    for level, policy in (policies or {}).items():
+        connection.execute(
+            schema.review_policies.insert(),
+            {"hit_id": step.hit.hit_id, "level": level, "policy": policy},
+        )
 
 
 def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> None:
@@ -203,6 +215,7 @@ def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> 
         ledger.post(connection, requester, moves)
     _update(connection, _UPDATE_HIT, list(hits.values()), _HIT_CHANGES)
     _update(connection, _UPDATE_ASSIGNMENT, list(assignments.values()), _ASSIGNMENT_CHANGES)
+    reviewing.follow(connection, steps, save)
 
 
 def _moment(connection: sqlalchemy.Connection) -> tuple[int, bool]:

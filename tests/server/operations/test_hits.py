@@ -243,9 +243,10 @@ def test_a_refused_request_does_not_use_its_token_up(
         (
             {"HITReviewPolicy": {"PolicyName": "SimplePlurality/2011-09-01"}},
             (
-                "RequestError",
-                "turkbatch.Missing",
-                "This server does not have review policies (HITReviewPolicy) yet.",
+                "ParameterValidationError",
+                None,
+                "Your request is missing required parameters. Required parameters include "
+                "QuestionIds.",
             ),
         ),
     ],

@@ -17,6 +17,7 @@ from turkbatch.server.operations import (
     hits,
     qualification_types,
     qualifications,
+    review_policies,
     workers,
 )
 from turkbatch.server.operations.call import Call, Fees
@@ -99,5 +100,8 @@ TABLE: Final = {
     "NotifyWorkers": Operation(workers.notify_workers, writes=True),
     "SendBonus": Operation(bonuses.send_bonus, writes=True),
     "UpdateHITTypeOfHIT": Operation(hits.update_hit_type_of_hit, writes=True),
+    "ListReviewPolicyResultsForHIT": Operation(
+        review_policies.list_review_policy_results_for_hit, writes=False
+    ),
 }
 """By the operation's name in the API."""

@@ -18,6 +18,7 @@ from turkbatch.server import (
     protocol,
     questions,
     refusals,
+    reviewing,
     schema,
     sweep,
 )
@@ -432,6 +433,7 @@ def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
         lifecycle.change(hit, call.now, "create", max_assignments=count),
         question,
         layout_id=parameters.get("HITLayoutId"),
+        policies=reviewing.check(parameters),
     )
     tokens.remember(call, hit.hit_id)
     return {"HIT": show(call, hit.hit_id)}
@@ -446,9 +448,6 @@ def _fee_cents(call: Call, hit_type: sqlalchemy.Row[Any], count: int) -> int:
 
 def _question(call: Call) -> str:
     parameters = call.parameters
-    for policy in ("AssignmentReviewPolicy", "HITReviewPolicy"):
-        if policy in parameters:
-            raise refusals.not_here_yet(f"review policies ({policy})")
     layout = [name for name in ("HITLayoutId", "HITLayoutParameters") if name in parameters]
     if "Question" in parameters and layout:
         raise refusals.invalid_combination("Question", *layout)
