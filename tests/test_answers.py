@@ -280,3 +280,10 @@ def test_every_real_answer_document_is_read() -> None:
         "url.UploadedFileSizeInBytes": "100",
         "selectionIdentifier": ["selection_answer", "selection_answer2"],
     }
+
+
+@given(st.lists(st.tuples(NAMES, XML_TEXT), max_size=4))
+def test_the_short_way_reads_what_the_long_way_reads(given: list[tuple[str, str]]) -> None:
+    document = document_of_2017(*(text(name, value) for name, value in given))
+    long_way = answers.parse(document.replace("<Answer>", "<!-- one --><Answer>"))
+    assert answers.parse(document) == long_way

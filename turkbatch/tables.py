@@ -329,7 +329,7 @@ def _json(row: Mapping[str, object]) -> str:
     text = _UNESCAPED.encode(row)
     # Half of a surrogate pair, which a data row can hold, is no character that UTF-8 has;
     # only an escape can stand for it.
-    return json.dumps(row) if _SURROGATE.search(text) else text
+    return text if text.isascii() or not _SURROGATE.search(text) else json.dumps(row)
 
 
 class _LineFeeds:
