@@ -246,8 +246,8 @@ def test_a_hit_is_returned_through_the_page(
     assert (status, worker.task(served, assignment_id).state) == (200, "Returned")
 
 
-def test_nothing_but_loopback_can_be_bound(served: service.Service) -> None:
-    with pytest.raises(app.BindError, match="only loopback addresses"):
+def test_nothing_but_loopback_can_be_bound_without_a_key(served: service.Service) -> None:
+    with pytest.raises(app.BindError, match="there is none yet; make one with: turkbatch server"):
         app.serve(served, "0.0.0.0", 0)
 
 

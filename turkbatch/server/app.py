@@ -13,14 +13,16 @@
 ``POST /mturk/externalSubmit``  assignmentId and the answers
 ===========================  =======================================================
 
-Nothing here knows yet who asks, so it binds loopback addresses alone, and answers only
-requests that name a loopback host: a web page elsewhere can't reach it by a name of its own
-that it points at this machine.
+On a loopback address nobody has to say who asks, so only requests that name a loopback host
+are answered: a web page elsewhere can't reach it by a name of its own that it points at this
+machine. On any other address requests to the API must be signed with a requester's key, and
+there is nothing else: the control page and the workers' pages don't know who asks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import importlib.metadata
 import io
@@ -65,7 +67,7 @@ def create_app(served: service.Service) -> flask.Flask:
     app = flask.Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_SUBMISSION_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_SUBMISSION_BYTES
-    app.before_request(_refuse_foreign_host)
+    app.before_request(functools.partial(_refuse_foreign, served))
     app.register_error_handler(worker.WorkerError, _refused_page)
     _add_api(app, served)
     _add_control(app, served)
@@ -87,7 +89,7 @@ def serve(
     served : Service
         What answers.
     host : str
-        A loopback address.
+        An address of this machine. Any but loopback ones need requesters' keys.
     port : int
         0 for any that is free.
     on_ready : callable, optional
@@ -96,7 +98,8 @@ def serve(
     Raises
     ------
     BindError
-        If the address is not this machine's own, or taken.
+        If the address is not this machine's, or taken; or if keys are demanded, and there
+        are none.
     """
     server = _listener(served, host, port)
     with server, _terminated(server):
@@ -148,16 +151,25 @@ def running(
 
 def _listener(served: service.Service, host: str, port: int) -> listener.Listener:
     if not questions.is_loopback(host):
-        raise BindError(
-            f"{host}: only loopback addresses such as 127.0.0.1 can be bound, since nobody who "
-            "asks is checked yet"
-        )
+        served.keys_demanded = True
+    if served.keys_demanded:
+        _need_a_key(served, host)
     try:
         made = listener.Listener(host, port, create_app(served))
         served.public_url = made.url
         return made
     except OSError as error:
         raise BindError(f"{host}:{port} can't be listened on: {error.strerror}") from error
+
+
+def _need_a_key(served: service.Service, host: str) -> None:
+    from turkbatch.server import keys  # late: botocore's signer is slow to load
+
+    if not keys.listed(served.store):
+        raise BindError(
+            f"{host}: whoever asks here needs a requester's key, and there is none yet; make one "
+            "with: turkbatch server key add NAME"
+        )
 
 
 @contextlib.contextmanager
@@ -177,7 +189,16 @@ def _terminated(server: listener.Listener) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _refuse_foreign_host() -> flask.Response | None:
+# Where keys are demanded, all that asks for none is open only if an address that nobody can
+# guess leads to it. Workers' pages, where anyone passes for any worker, are not.
+_OPEN_TO_ALL: Final = {"api", "uploaded_file"}
+
+
+def _refuse_foreign(served: service.Service) -> flask.Response | None:
+    if served.keys_demanded:
+        if flask.request.endpoint in _OPEN_TO_ALL:
+            return None
+        return flask.Response("Beyond loopback this server answers its API alone.\n", 403)
     host = flask.request.headers.get("Host", "")
     with contextlib.suppress(ValueError):
         name = urllib.parse.urlsplit(f"//{host}").hostname
@@ -199,7 +220,7 @@ def _add_api(app: flask.Flask, served: service.Service) -> None:
         except werkzeug.exceptions.RequestEntityTooLarge:
             body = b" " * (protocol.MAX_BODY_BYTES + 1)  # refused below in the API's own form
         try:
-            reply = served.handle(dict(request.headers), body)
+            reply = served.handle(dict(request.headers), body, from_network=True)
         except service.Lost:
             return _broken("turkbatch.break")
         except service.Hang:

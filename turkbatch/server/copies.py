@@ -153,16 +153,19 @@ def read_back(source: sqlalchemy.Connection, connection: sqlalchemy.Connection) 
         _count_on(connection)
 
 
-def empty(connection: sqlalchemy.Connection) -> None:
+def empty(connection: sqlalchemy.Connection, *, keep: sqlalchemy.Table | None = None) -> None:
     """Delete every row of every table.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a writing transaction.
+    keep : sqlalchemy.Table, optional
+        All tables but this one.
     """
     for table in reversed(schema.metadata.sorted_tables):
-        connection.execute(table.delete())
+        if table is not keep:
+            connection.execute(table.delete())
 
 
 def _copy_rows(source: sqlalchemy.Connection, target: sqlalchemy.Connection) -> None:

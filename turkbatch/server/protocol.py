@@ -187,9 +187,10 @@ def failure(refusal: refusals.Refusal, *, request_id: str, now: float) -> Reply:
     Reply
         With the refusal's status.
     """
+    stamp = f" ({round(now * 1000)})" if refusal.stamped else ""
     body = {
         "__type": refusal.kind,
-        "Message": f"{refusal.message} ({round(now * 1000)})",
+        "Message": f"{refusal.message}{stamp}",
         "TurkErrorCode": refusal.turk_error_code,
     }
     return _reply(refusal.status, body, request_id, now)

@@ -28,16 +28,25 @@ class Refusal(Exception):  # noqa: N818, an answer of the service's, not a fault
         ``TurkErrorCode`` in the body.
     status : int
         HTTP status.
+    stamped : bool
+        Whether the message gets the time stamp; what AWS's front end says has none.
     """
 
     def __init__(
-        self, kind: str, message: str, turk_error_code: str | None = None, status: int = 400
+        self,
+        kind: str,
+        message: str,
+        turk_error_code: str | None = None,
+        status: int = 400,
+        *,
+        stamped: bool = True,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.turk_error_code = turk_error_code
         self.status = status
+        self.stamped = stamped
 
 
 def request_error(code: str, message: str) -> Refusal:
@@ -705,3 +714,69 @@ def service_fault() -> Refusal:
         "AWS.ServiceUnavailable",
         500,
     )
+
+
+def missing_authentication() -> Refusal:
+    """Refuse a request that is not signed; the text is that of AWS's front end.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "MissingAuthenticationTokenException", "Missing Authentication Token", stamped=False
+    )
+
+
+def incomplete_signature(reason: str) -> Refusal:
+    """Refuse a header Authorization that can't be read.
+
+    Parameters
+    ----------
+    reason : str
+        As a sentence.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal("IncompleteSignatureException", reason, stamped=False)
+
+
+def unrecognized_client() -> Refusal:
+    """Refuse an access key that nobody has; the text is AWS's.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal(
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+        stamped=False,
+    )
+
+
+def invalid_signature(
+    reason: str = (
+        "The request signature we calculated does not match the signature you provided. Check "
+        "your AWS Secret Access Key and signing method. Consult the service documentation for "
+        "details."
+    ),
+) -> Refusal:
+    """Refuse a signature that is wrong, too old or for something else.
+
+    Parameters
+    ----------
+    reason : str
+        As a sentence; the text of AWS for a wrong one, if not given.
+
+    Returns
+    -------
+    Refusal
+        To be raised.
+    """
+    return Refusal("InvalidSignatureException", reason, stamped=False)

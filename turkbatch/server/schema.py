@@ -27,6 +27,17 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
+requester_keys = Table(
+    "requester_keys",
+    metadata,
+    Column("access_key", String(64), primary_key=True),
+    Column("requester", String(64), nullable=False),
+    # As it is: signatures can't be verified by a hash of it
+    Column("secret", String(64), nullable=False),
+    # By the machine's clock
+    Column("created_at", BigInteger, nullable=False),
+)
+
 accounts = Table(
     "accounts",
     metadata,

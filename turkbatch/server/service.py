@@ -44,6 +44,9 @@ class Service:
     foreign_types : bool
         Whether HITs may require qualification types that this server never made, if their ids
         have the service's form: published definitions name those of their authors.
+    keys_demanded : bool
+        Whether requests over the network must be signed with a requester's key; see
+        :mod:`turkbatch.server.keys`.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class Service:
         fees: operations.Fees = "mturk",
         known_workers_only: bool = False,
         foreign_types: bool = False,
+        keys_demanded: bool = False,
     ) -> None:
         self.store = store
         self.clock = clock.Clock(store)
@@ -80,8 +84,11 @@ class Service:
         self.known_workers_only = known_workers_only
         self.foreign_types = foreign_types
         self.public_url = "http://127.0.0.1"
+        self.keys_demanded = keys_demanded
 
-    def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:
+    def handle(
+        self, headers: Mapping[str, str], body: bytes, *, from_network: bool = False
+    ) -> protocol.Reply:
         """Answer one request.
 
         Parameters
@@ -90,6 +97,9 @@ class Service:
             Of the request; names in any case.
         body : bytes
             Of the request.
+        from_network : bool
+            Whether it came over the network, and its signature says who sent it. Others are
+            the default requester's: who can open the database needs no key.
 
         Returns
         -------
@@ -103,6 +113,7 @@ class Service:
         """
         request_id = ids.new_request_id()
         try:
+            requester = self._requester(headers, body) if from_network else ledger.REQUESTER
             operation = protocol.operation_of(headers)
         except refusals.Refusal as refusal:
             return self._failure(refusal, request_id)
@@ -112,7 +123,7 @@ class Service:
         if fault in _BEFORE:
             raise _BEFORE[fault]
         reply = self._refused_by_plan(fault, request_id) or self._answer(
-            operation, body, request_id
+            operation, body, requester, request_id
         )
         if fault in _AFTER:
             raise _AFTER[fault]
@@ -145,9 +156,21 @@ class Service:
         with sweep.writing(self.store) as (connection, now):
             ledger.set_available(connection, ledger.REQUESTER, cents, at=now)
 
-    def _answer(self, operation: str, body: bytes, request_id: str) -> protocol.Reply:
+    def _requester(self, headers: Mapping[str, str], body: bytes) -> str:
+        from turkbatch.server import keys  # late: botocore's signer is slow to load
+
         try:
-            return self._carry_out(protocol.parse_request(operation, body), request_id)
+            return keys.requester_of(self.store, headers, body, demanded=self.keys_demanded)
+        except exc.SQLAlchemyError:
+            _logger.exception("the database failed when a key was looked up")
+            raise refusals.service_fault() from None
+
+    def _answer(
+        self, operation: str, body: bytes, requester: str, request_id: str
+    ) -> protocol.Reply:
+        try:
+            request = protocol.parse_request(operation, body)
+            return self._carry_out(request, requester, request_id)
         except refusals.Refusal as refusal:
             return self._failure(refusal, request_id)
         except exc.SQLAlchemyError:
@@ -157,7 +180,9 @@ class Service:
                 refusals.service_fault(), request_id=request_id, now=time.time()
             )
 
-    def _carry_out(self, request: protocol.Request, request_id: str) -> protocol.Reply:
+    def _carry_out(
+        self, request: protocol.Request, requester: str, request_id: str
+    ) -> protocol.Reply:
         operation = operations.TABLE.get(request.operation)
         if operation is None:
             raise refusals.not_here_yet(f"the operation {request.operation}")
@@ -168,7 +193,7 @@ class Service:
                 now=now,
                 operation=request.operation,
                 parameters=request.parameters,
-                requester=ledger.REQUESTER,
+                requester=requester,
                 request_id=request_id,
                 fees=self.fees,
                 listing_lag_seconds=self.faults.plan.lag,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.util
+import os
 import sqlite3
 import threading
 import time
@@ -77,6 +78,7 @@ class Store:
         path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private_file(path)
         store = cls(_engine(url), path)
         try:
             store._prepare()
@@ -93,6 +95,17 @@ class Store:
         # As it was given: which driver was taken for it is of no interest.
         plain = self._engine.url.set(drivername=self._engine.url.get_backend_name())
         return plain.render_as_string(hide_password=True)
+
+    def make_private(self) -> None:
+        """See to it that nobody but its owner can read a database that is a file.
+
+        New ones are so from the beginning; it is for those that someone opened to others.
+        """
+        if self.path is not None:
+            # What SQLite puts beside it has the same mode as the file when it is made.
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self.path.with_name(self.path.name + suffix).chmod(0o600)
 
     def close(self) -> None:
         """Close all connections; using the store afterwards opens new ones."""
@@ -133,7 +146,7 @@ class Store:
                 yield connection
 
     def reset(self) -> Path:
-        """Empty all tables, after a backup copy has been written.
+        """Empty all tables but the requesters' keys, after a backup copy has been written.
 
         Returns
         -------
@@ -149,7 +162,7 @@ class Store:
         # between is in neither.
         with self.write() as connection:
             backup = self.backup(self._free_name())
-            copies.empty(connection)
+            copies.empty(connection, keep=schema.requester_keys)
             _write_version(connection)
         return backup
 
@@ -304,6 +317,12 @@ def _engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
     sqlalchemy.event.listen(engine, "connect", _prepare_sqlite_connection)
     sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private_file(path: Path) -> None:
+    # SQLite itself would let everybody read it. An empty file is a database without tables.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite_connection(connection: sqlite3.Connection, _record: object) -> None:
