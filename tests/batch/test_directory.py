@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ Make = Callable[..., Batch]
 def make(tmp_path: Path, definition: Path, rows: Path) -> Make:
     """Make the directory of a batch of three rows."""
 
-    def make(batch_id: str = "one", *, save_dir: Path = tmp_path, **options: bool) -> Batch:
+    def make(batch_id: str = "one", *, save_dir: Path = tmp_path, **options: Any) -> Batch:
         return directory.create(
             save_dir,
             batch_id,
@@ -86,6 +87,8 @@ def test_a_new_batch_is_complete_but_for_its_hits(
         "allow_undefined": True,
         "hit_type_id": None,
         "turkbatch": turkbatch.__version__,
+        "qualifications": {},
+        "screening": {},
     }
     assert snapshot(path) == {
         "BATCHID": b"one\n",

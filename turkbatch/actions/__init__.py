@@ -32,6 +32,7 @@ from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
 from turkbatch.actions.grade import Grade, grade_test
 from turkbatch.actions.new import NewDefinition, Starter, new_definition, starters
 from turkbatch.actions.notify import Message, message, notify_workers, read_message
+from turkbatch.actions.preview import export_preview, preview_batch
 from turkbatch.actions.progress import Progress
 from turkbatch.actions.qualification_requests import (
     Request,
@@ -63,6 +64,7 @@ from turkbatch.actions.review import (
     submissions,
 )
 from turkbatch.actions.save import SavedBatch, save_batch
+from turkbatch.actions.screening import Screening, keep_screening
 from turkbatch.actions.serve import (
     AccountLine,
     Ledger,
@@ -122,6 +124,7 @@ __all__ = [
     "ReviewedBatch",
     "ReviewedRequests",
     "SavedBatch",
+    "Screening",
     "ServerClock",
     "Starter",
     "Submission",
@@ -146,10 +149,12 @@ __all__ = [
     "demo",
     "disassociate_workers",
     "expire_batch",
+    "export_preview",
     "extend_batch",
     "extract_tabular",
     "extract_xml",
     "grade_test",
+    "keep_screening",
     "list_blocks",
     "message",
     "move_clock",
@@ -160,6 +165,7 @@ __all__ = [
     "plan_bonuses",
     "plan_decisions",
     "plan_hourly_wage",
+    "preview_batch",
     "qualification_requests",
     "qualification_type_id",
     "qualification_type_pins",

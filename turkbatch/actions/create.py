@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turkbatch import errors, money, question
-from turkbatch.actions import pinned
+from turkbatch.actions import owned, pinned, screening
 from turkbatch.actions.check import Plan, plan_batch
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.actions.settle import settle
@@ -112,6 +112,7 @@ def create_batch(
     batch_id: str | None = None,
     max_cost: Decimal | str | None = None,
     allow_undefined: bool = False,
+    screened: screening.Screening | None = None,
     plan: Plan | None = None,
     confirm: Callable[[Quote], None] = agree,
     announce: Callable[[Path], None] = unannounced,
@@ -135,6 +136,8 @@ def create_batch(
         USD. Refuse a batch that costs more, or whose cost can't be known exactly.
     allow_undefined : bool
         Render undefined names empty.
+    screened : Screening, optional
+        Who may take part; everyone, unless given.
     plan : Plan, optional
         What :func:`plan_batch` made of the same inputs, to spare checking them again.
         Inputs that changed since are refused.
@@ -177,6 +180,7 @@ def create_batch(
                 existing,
                 Path(definition_dir),
                 Path(data_path),
+                screened,
                 announce,
                 concurrency,
                 progress,
@@ -184,7 +188,10 @@ def create_batch(
     plan = plan_batch(definition_dir, data_path, allow_undefined=allow_undefined, progress=progress)
     check_limit(plan.cost, max_cost)
     service = calls.Calls(client, concurrency=concurrency)
-    properties = _resolved(plan.definition, service)
+    names = _names(plan.definition, service)
+    rules = screened or screening.Screening()
+    properties = requirements.replaced(plan.definition.hit_type_properties, names)
+    screening.check(rules, len(properties.get("QualificationRequirements", [])), service)
     _check_money(service, plan, confirm)
     batch = directory.create(
         save_dir,
@@ -193,6 +200,8 @@ def create_batch(
         plan.data,
         pin=service.environment.pin(),
         allow_undefined=allow_undefined,
+        qualifications=names,
+        screening=rules.as_json(),
     )
     with batch.locked():
         announce(batch.path)
@@ -225,7 +234,7 @@ def resume_batch(
     service = calls.Calls(client, concurrency=concurrency)
     with batch.locked():
         announce(batch.path)
-        return _upload(batch, service, _resolved(batch.definition, service), progress)
+        return _upload(batch, service, _resolved(batch, service), progress)
 
 
 def _go_on(
@@ -233,6 +242,7 @@ def _go_on(
     path: Path,
     definition_dir: Path,
     data_path: Path,
+    screened: screening.Screening | None,
     announce: Callable[[Path], None],
     concurrency: int,
     progress: Progress,
@@ -249,6 +259,13 @@ def _go_on(
         raise errors.BatchError(
             f"{path}: was made from another {' and '.join(other)};"
             " choose another --batch-id for these inputs"
+        )
+    rules = None if screened is None else screened.as_json()
+    known = {key: value for key, value in batch.info.screening.items() if key != "types"}
+    if rules is not None and rules != known:
+        raise errors.BatchError(
+            f"{path}: was made with another --exclude, --only or --max-hits-per-worker; give the"
+            " same ones, or choose another --batch-id"
         )
     return resume_batch(client, path, announce=announce, concurrency=concurrency, progress=progress)
 
@@ -304,22 +321,30 @@ def balance(service: calls.Calls) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _resolved(
-    definition: batch_definition.Definition, service: calls.Calls
-) -> Mapping[str, object]:
-    """Give the HIT type's properties with ids in place of names."""
+def _names(definition: batch_definition.Definition, service: calls.Calls) -> Mapping[str, str]:
+    """Give the ids that the names in a definition's requirements stand for."""
 
-    def owned() -> Mapping[str, str]:
-        pages = service.pages(
-            "list_qualification_types",
-            "QualificationTypes",
-            MustBeRequestable=False,
-            MustBeOwnedByCaller=True,
-        )
-        return {one["Name"]: one["QualificationTypeId"] for page in pages for one in page}
+    def in_directory(path: str) -> str | None:
+        beside = owned.id_in_directory(service, definition.path / path)
+        return beside or owned.id_in_directory(service, Path(path))
 
-    sandbox = service.environment.name == "sandbox"
-    return requirements.resolve(definition.hit_type_properties, sandbox=sandbox, owned=owned)
+    return requirements.resolve_names(
+        requirements.names(definition.hit_type_properties.get("QualificationRequirements", [])),
+        sandbox=service.environment.name == "sandbox",
+        owned=lambda: owned.ids_by_name(service),
+        in_directory=in_directory,
+    )
+
+
+def _resolved(batch: Batch, service: calls.Calls) -> Mapping[str, object]:
+    """Give the HIT type's properties with the ids that were found when it was created."""
+    assert batch.info is not None, "only a batch of ours is uploaded"
+    properties = batch.definition.hit_type_properties
+    ids = batch.info.qualifications
+    asked = requirements.names(properties.get("QualificationRequirements", []))
+    if not set(asked) <= set(ids):  # made by an earlier turkbatch, which recorded none
+        ids = _names(batch.definition, service)
+    return requirements.replaced(properties, ids)
 
 
 def _upload(
@@ -333,6 +358,7 @@ def _upload(
     adopted = 0
     if not state.complete(info.rows):
         if info.hit_type_id is None:
+            properties = screening.prepare(batch, service, properties, progress)
             reply = service.call("create_hit_type", **properties)
             batch.update(hit_type_id=reply["HITTypeId"])
         journal_path = batch.path / layout.UPLOADS

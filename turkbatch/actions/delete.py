@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turkbatch import errors
-from turkbatch.actions import hits, pinned
+from turkbatch.actions import hits, pinned, screening
 from turkbatch.actions.expire import expire
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.batch import journal, layout, results
@@ -136,6 +136,8 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
     rows = len(hit_ids) if batch.info is None else batch.info.rows
     if batch.incomplete and len(hit_ids) == rows and batch.results.all_final(hit_ids):
         batch.remove_marker()
+    if not worked_on and len(hit_ids) == rows:
+        screening.remove(batch, service)
     return DeletedBatch(batch.path, done, len(hit_ids) - len(todo) - len(worked_on), len(worked_on))
 
 

@@ -196,7 +196,7 @@ def create_qualification_type(
                 there.path, known.qualification_type_id, there.name, False, False, (), checked
             )
         there.mark_deleted(known.qualification_type_id, journal.timestamp())
-    made, created = _made(service, checked.parameters, progress)
+    made, created = made_once(service, checked.parameters, progress)
     entry = directory.Entry(
         service.environment.pin(), made["QualificationTypeId"], journal.timestamp()
     )
@@ -233,7 +233,7 @@ def _directory_for(
     return there
 
 
-def _made(service: calls.Calls, parameters: Json, progress: Progress) -> tuple[Json, bool]:
+def made_once(service: calls.Calls, parameters: Json, progress: Progress) -> tuple[Json, bool]:
     """Make a type, or find the one that has its name; say whether this made it."""
     name = parameters["Name"]
     found = owned.types_by_name(service).get(name)

@@ -88,8 +88,17 @@ def save_batch(
     """
     batch = pinned.opened(client, batch_dir)
     service = calls.Calls(client, concurrency=concurrency)
+    # Late, because screening saves earlier batches.
+    from turkbatch.actions import screening
+
     with batch.locked(), service.finishing():
-        return save(batch, service, progress)
+        try:
+            saved = save(batch, service, progress)
+        except errors.PartialError:
+            screening.keep(batch, service, progress)
+            raise
+        screening.keep(batch, service, progress)
+        return saved
 
 
 def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:

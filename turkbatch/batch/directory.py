@@ -50,6 +50,11 @@ class Info:
         Set once the HIT type is registered.
     turkbatch : str
         The version that made it.
+    qualifications : dict of str to str
+        What the names in its requirements (``@Masters``) stand for, by name.
+    screening : dict
+        Who may take part, beside its requirements; see
+        :mod:`turkbatch.actions.screening`.
     """
 
     batch_id: str
@@ -61,6 +66,8 @@ class Info:
     allow_undefined: bool = False
     hit_type_id: str | None = None
     turkbatch: str = __version__
+    qualifications: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    screening: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give the content of ``batch.json``."""
@@ -95,6 +102,8 @@ def create(
     *,
     pin: Mapping[str, str],
     allow_undefined: bool = False,
+    qualifications: Mapping[str, str] | None = None,
+    screening: Mapping[str, Any] | None = None,
 ) -> Batch:
     """Make a batch directory, complete but for its HITs.
 
@@ -110,6 +119,8 @@ def create(
         Where its HITs will be made.
     allow_undefined : bool
         Whether undefined names render empty.
+    qualifications, screening : mapping, optional
+        As in :class:`Info`.
 
     Returns
     -------
@@ -132,6 +143,8 @@ def create(
         digests={"definition": definition.digest, "data": data.digest},
         created=journal.timestamp(),
         allow_undefined=allow_undefined,
+        qualifications=qualifications or {},
+        screening=screening or {},
     )
     try:
         save_dir.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@
       reviews.jsonl   journal of approvals and rejections
       changes.jsonl   journal of expiries, extensions and deletions
       bonuses.jsonl   journal of bonuses that were computed from the batch
+      screening.jsonl   journal of who was kept out of the batch, or let in
       _INCOMPLETE     amti's marker: uploaded, and not yet wholly saved
       hits.json       amti's batches alone: what _INCOMPLETE said, once all is saved
       results/hit-$HITID/hit.jsonl, assignments.jsonl
@@ -37,6 +38,7 @@ UPLOADS = "uploads.jsonl"
 REVIEWS = "reviews.jsonl"
 CHANGES = "changes.jsonl"
 BONUSES = "bonuses.jsonl"
+SCREENING = "screening.jsonl"
 INCOMPLETE = "_INCOMPLETE"
 HITS = "hits.json"
 RESULTS = "results"

@@ -63,6 +63,27 @@ def _checks(function: Callable[..., object]) -> Callable[..., object]:
     help="Refuse if it costs more, or the cost can't be known exactly.",
 )
 @click.option("--dry-run", is_flag=True, help="Check and show the cost; send and write nothing.")
+@click.option(
+    "--exclude",
+    type=options.PATH,
+    multiple=True,
+    metavar="BATCH_DIR",
+    help="Keep the workers of an earlier batch out; can be given several times.",
+)
+@click.option(
+    "--only",
+    type=options.PATH,
+    multiple=True,
+    metavar="BATCH_DIR",
+    help="Let only the workers of an earlier batch in; can be given several times.",
+)
+@click.option(
+    "--max-hits-per-worker",
+    type=click.IntRange(1),
+    metavar="K",
+    help="Keep workers out who have done K HITs of this batch, as save-batch or"
+    " status-batch --watch finds them.",
+)
 @_checks
 @options.concurrency
 def create_batch(
@@ -75,6 +96,9 @@ def create_batch(
     batch_id: str | None,
     max_cost: str | None,
     dry_run: bool,
+    exclude: tuple[Path, ...],
+    only: tuple[Path, ...],
+    max_hits_per_worker: int | None,
     allow_undefined: bool,
     ignore: tuple[str, ...],
     concurrency: int,
@@ -119,6 +143,9 @@ def create_batch(
                 progress=bar,
             )
     _show_warnings(plan.findings if plan else ())
+    screened = None
+    if exclude or only or max_hits_per_worker is not None:
+        screened = actions.Screening(exclude, only, max_hits_per_worker=max_hits_per_worker)
     client = target.client()
     with output.Bar() as bar:
         made = actions.create_batch(
@@ -129,6 +156,7 @@ def create_batch(
             batch_id=batch_id,
             max_cost=max_cost,
             allow_undefined=allow_undefined,
+            screened=screened,
             plan=plan,
             confirm=confirm,
             announce=lambda path: output.data(str(path)),
@@ -393,6 +421,7 @@ def status_batch(
         view.show(status, batch_dir)
         if status.over or not watch:
             return
+        actions.keep_screening(client, batch_dir, concurrency=concurrency)
         time.sleep(every)
 
 
