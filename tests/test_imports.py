@@ -21,7 +21,7 @@ MODULES = {
 }
 BEFORE_ACTIONS = frozenset(
     {"answers", "batch", "connect", "errors", "files", "money", "mturk", "qualification"}
-    | {"question", "report", "server", "tables", "website"}
+    | {"preview", "question", "report", "server", "tables", "website"}
 )
 
 # What each package may import from turkbatch, beside itself.
@@ -39,6 +39,8 @@ OURS: dict[str, frozenset[str]] = {
     "mturk": frozenset({"errors"}),
     # A mistake shared with the client would pass every test.
     "server": frozenset(),
+    # Pages like the worker site's; what they show is given to it.
+    "preview": frozenset({"errors", "server"}),
     # It follows a batch's pin, for turkbatch.client(batch_dir=...).
     "connect": frozenset({"mturk", "server", "errors", "batch"}),
     "actions": BEFORE_ACTIONS,
@@ -62,6 +64,7 @@ THEIRS: dict[str, frozenset[str]] = {
     "batch": frozenset(),
     "mturk": frozenset({"boto3", "botocore"}),
     "server": frozenset({"flask", "werkzeug", "sqlalchemy", "lxml", "botocore"}),
+    "preview": frozenset({"flask", "werkzeug"}),
     "connect": frozenset({"platformdirs"}),
     "actions": frozenset(),
     "cli": frozenset({"click", "rich"}),

@@ -1,4 +1,4 @@
-"""Commands about definitions: ``new-definition`` and ``rehearse-batch``."""
+"""Commands about definitions: ``new-definition``, ``preview-batch``, ``rehearse-batch``."""
 
 from __future__ import annotations
 
@@ -234,3 +234,58 @@ def _tell_rehearsal(done: actions.Rehearsal) -> None:
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f} s"
+
+
+@options.command(commands, "preview-batch")
+@click.argument("definition_dir", type=options.PATH)
+@click.argument("data_path", type=options.PATH)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any."
+)
+@click.option(
+    "--export",
+    "export_dir",
+    metavar="DIR",
+    type=options.PATH,
+    help="Write the pages as files to show to others, and end.",
+)
+@click.option("--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty.")
+def preview_batch(
+    definition_dir: Path,
+    data_path: Path,
+    port: int,
+    export_dir: Path | None,
+    allow_undefined: bool,
+) -> None:
+    """Show each row's page as a worker would get it, until Ctrl-C, and print the address.
+
+    Nothing is published. What you submit there is shown as answer XML and as the row of
+    results that it would become. A page is loaded anew when a file changes; the arrow keys
+    lead from row to row.
+
+    \b
+    Example:
+      turkbatch preview-batch definition data.csv --port 8000
+      turkbatch preview-batch definition data.csv --export pages
+    """
+    from turkbatch import actions
+
+    if export_dir is not None:
+        with output.Bar() as bar:
+            index = actions.export_preview(
+                definition_dir,
+                data_path,
+                export_dir,
+                allow_undefined=allow_undefined,
+                progress=bar,
+            )
+        output.data(str(index))
+        return
+
+    def ready(url: str) -> None:
+        output.data(url)
+        output.say(f"The pages of {data_path} are at {url}; Ctrl-C ends it.")
+
+    actions.preview_batch(
+        definition_dir, data_path, port=port, allow_undefined=allow_undefined, on_ready=ready
+    )
