@@ -20,7 +20,13 @@ from turkbatch.server import documents, ids, ledger, protocol, refusals, schema,
 _PLACEHOLDER: Final = re.compile(r"\$\{([^${}]+)\}")
 
 
-def add(database: store.Store, page: str, *, frame_height: int = 0) -> str:
+def add(
+    database: store.Store,
+    page: str,
+    *,
+    frame_height: int = 0,
+    requester: str = ledger.REQUESTER,
+) -> str:
     """Store a layout.
 
     Parameters
@@ -31,6 +37,8 @@ def add(database: store.Store, page: str, *, frame_height: int = 0) -> str:
         HTML with its own form; ``${name}`` stands for a value.
     frame_height : int
         In pixels; 0 fills the window.
+    requester : str
+        Whose it is.
 
     Returns
     -------
@@ -43,7 +51,7 @@ def add(database: store.Store, page: str, *, frame_height: int = 0) -> str:
             schema.layouts.insert(),
             {
                 "layout_id": layout_id,
-                "requester": ledger.REQUESTER,
+                "requester": requester,
                 "page": page,
                 "frame_height": frame_height,
                 "created_at": now,

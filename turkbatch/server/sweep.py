@@ -15,7 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 import sqlalchemy
 from sqlalchemy import bindparam, select
 
-from turkbatch.server import clock, ledger, lifecycle, reviewing, schema, store
+from turkbatch.server import (
+    clock,
+    courier,
+    ledger,
+    lifecycle,
+    notifying,
+    reviewing,
+    schema,
+    store,
+)
 
 # What can change; the rest is never written again, which spares its indexes.
 _FIXED = {"sequence", "hit_id", "requester", "annotation", "created_at"}
@@ -82,11 +91,16 @@ def writing(database: store.Store) -> Iterator[tuple[sqlalchemy.Connection, int]
     while True:
         with database.write() as connection:
             now, due = _moment(connection)
-            if not due:
+            if due:
+                # In a transaction of its own: it has happened, whatever becomes of the block.
+                catch_up(connection, now)
+            else:
                 yield connection, now
-                return
-            # In a transaction of its own: it has happened, whatever becomes of the block.
-            catch_up(connection, now)
+            news = notifying.take_news(connection)
+        if news:
+            courier.wake(database)
+        if not due:
+            return
 
 
 def catch_up(connection: sqlalchemy.Connection, now: int) -> None:
@@ -191,6 +205,7 @@ def add(
             schema.review_policies.insert(),
             {"hit_id": step.hit.hit_id, "level": level, "policy": policy},
         )
+    notifying.record(connection, [step])
 
 
 def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> None:
@@ -215,6 +230,7 @@ def save(connection: sqlalchemy.Connection, steps: Sequence[lifecycle.Step]) -> 
         ledger.post(connection, requester, moves)
     _update(connection, _UPDATE_HIT, list(hits.values()), _HIT_CHANGES)
     _update(connection, _UPDATE_ASSIGNMENT, list(assignments.values()), _ASSIGNMENT_CHANGES)
+    notifying.record(connection, steps)
     reviewing.follow(connection, steps, save)
 
 

@@ -15,6 +15,7 @@ from turkbatch.server.operations import (
     bonuses,
     hit_types,
     hits,
+    notifications,
     qualification_types,
     qualifications,
     review_policies,
@@ -102,6 +103,10 @@ TABLE: Final = {
     "UpdateHITTypeOfHIT": Operation(hits.update_hit_type_of_hit, writes=True),
     "ListReviewPolicyResultsForHIT": Operation(
         review_policies.list_review_policy_results_for_hit, writes=False
+    ),
+    "SendTestEventNotification": Operation(notifications.send_test_event_notification, writes=True),
+    "UpdateNotificationSettings": Operation(
+        notifications.update_notification_settings, writes=True
     ),
 }
 """By the operation's name in the API."""
