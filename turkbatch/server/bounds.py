@@ -38,7 +38,7 @@ _CONTROL_CHARACTERS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MAX_REQUIREMENTS = 10
 # Above it, rewards times the greatest number of assignments would overflow 64 bits; nobody
 # knows MTurk's own limit.
-_MAX_REWARD_CENTS = 10_000_000
+MAX_REWARD_CENTS = 10_000_000
 
 _INTEGER_COMPARATORS: Final = {
     "LessThan",
@@ -121,7 +121,7 @@ def cents(name: str, amount: str) -> int:
     dollars, _, part = amount.partition(".")
     # "1.5" is a dollar and fifty; "150" may match the pattern's optional point, too
     value = int(dollars[:20]) * 100 + int(part.ljust(2, "0") or "0")
-    if value > _MAX_REWARD_CENTS or len(dollars) > 20:
+    if value > MAX_REWARD_CENTS or len(dollars) > 20:
         raise refusals.invalid_value(name, amount)
     return value
 

@@ -617,25 +617,6 @@ def validation(failures: Iterable[str]) -> Refusal:
     )
 
 
-def not_here_yet(what: str, instead: str = "") -> Refusal:
-    """Refuse what MTurk has and this server lacks; the code is our own, to be plain.
-
-    Parameters
-    ----------
-    what : str
-        What is lacking.
-    instead : str, optional
-        What to do for now, as a clause.
-
-    Returns
-    -------
-    Refusal
-        To be raised.
-    """
-    message = f"This server does not have {what} yet{instead and '; '}{instead}."
-    return Refusal("RequestError", message, "turkbatch.Missing")
-
-
 def unknown_operation(target: str) -> Refusal:
     """Refuse a target that is no operation of the API.
 

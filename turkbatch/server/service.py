@@ -183,9 +183,7 @@ class Service:
     def _carry_out(
         self, request: protocol.Request, requester: str, request_id: str
     ) -> protocol.Reply:
-        operation = operations.TABLE.get(request.operation)
-        if operation is None:
-            raise refusals.not_here_yet(f"the operation {request.operation}")
+        operation = operations.TABLE[request.operation]
         open_database = sweep.writing if operation.writes else sweep.reading
         with open_database(self.store) as (connection, now):
             call = operations.Call(

@@ -1,6 +1,7 @@
 """The API's operations: a module for each resource, a function for each operation.
 
-:data:`TABLE` is all there is; an operation that is not in it is answered by a plain refusal.
+:data:`TABLE` has all of them. What each does, refuses and chooses is in its docstring, from which
+``OPERATIONS.md`` is written.
 """
 
 from __future__ import annotations
@@ -43,40 +44,40 @@ class Operation:
 
 
 TABLE: Final = {
+    "AcceptQualificationRequest": Operation(
+        qualifications.accept_qualification_request, writes=True
+    ),
     "ApproveAssignment": Operation(assignments.approve_assignment, writes=True),
+    "AssociateQualificationWithWorker": Operation(
+        qualifications.associate_qualification_with_worker, writes=True
+    ),
     "CreateAdditionalAssignmentsForHIT": Operation(
         hits.create_additional_assignments_for_hit, writes=True
     ),
     "CreateHIT": Operation(hits.create_hit, writes=True),
     "CreateHITType": Operation(hit_types.create_hit_type, writes=True),
     "CreateHITWithHITType": Operation(hits.create_hit_with_hit_type, writes=True),
-    "DeleteHIT": Operation(hits.delete_hit, writes=True),
-    "GetAccountBalance": Operation(account.get_account_balance, writes=False),
-    "GetAssignment": Operation(assignments.get_assignment, writes=False),
-    "GetHIT": Operation(hits.get_hit, writes=False),
-    "ListAssignmentsForHIT": Operation(assignments.list_assignments_for_hit, writes=False),
-    "ListHITs": Operation(hits.list_hits, writes=False),
-    "ListReviewableHITs": Operation(hits.list_reviewable_hits, writes=False),
-    "RejectAssignment": Operation(assignments.reject_assignment, writes=True),
-    "UpdateExpirationForHIT": Operation(hits.update_expiration_for_hit, writes=True),
-    "UpdateHITReviewStatus": Operation(hits.update_hit_review_status, writes=True),
-    "AcceptQualificationRequest": Operation(
-        qualifications.accept_qualification_request, writes=True
-    ),
-    "AssociateQualificationWithWorker": Operation(
-        qualifications.associate_qualification_with_worker, writes=True
-    ),
     "CreateQualificationType": Operation(
         qualification_types.create_qualification_type, writes=True
     ),
+    "CreateWorkerBlock": Operation(workers.create_worker_block, writes=True),
+    "DeleteHIT": Operation(hits.delete_hit, writes=True),
     "DeleteQualificationType": Operation(
         qualification_types.delete_qualification_type, writes=True
     ),
+    "DeleteWorkerBlock": Operation(workers.delete_worker_block, writes=True),
     "DisassociateQualificationFromWorker": Operation(
         qualifications.disassociate_qualification_from_worker, writes=True
     ),
+    "GetAccountBalance": Operation(account.get_account_balance, writes=False),
+    "GetAssignment": Operation(assignments.get_assignment, writes=False),
+    "GetFileUploadURL": Operation(assignments.get_file_upload_url, writes=True),
+    "GetHIT": Operation(hits.get_hit, writes=False),
     "GetQualificationScore": Operation(qualifications.get_qualification_score, writes=False),
     "GetQualificationType": Operation(qualification_types.get_qualification_type, writes=False),
+    "ListAssignmentsForHIT": Operation(assignments.list_assignments_for_hit, writes=False),
+    "ListBonusPayments": Operation(bonuses.list_bonus_payments, writes=False),
+    "ListHITs": Operation(hits.list_hits, writes=False),
     "ListHITsForQualificationType": Operation(
         qualification_types.list_hits_for_qualification_type, writes=False
     ),
@@ -84,29 +85,29 @@ TABLE: Final = {
         qualifications.list_qualification_requests, writes=False
     ),
     "ListQualificationTypes": Operation(qualification_types.list_qualification_types, writes=False),
-    "ListWorkersWithQualificationType": Operation(
-        qualifications.list_workers_with_qualification_type, writes=False
-    ),
-    "RejectQualificationRequest": Operation(
-        qualifications.reject_qualification_request, writes=True
-    ),
-    "UpdateQualificationType": Operation(
-        qualification_types.update_qualification_type, writes=True
-    ),
-    "CreateWorkerBlock": Operation(workers.create_worker_block, writes=True),
-    "DeleteWorkerBlock": Operation(workers.delete_worker_block, writes=True),
-    "GetFileUploadURL": Operation(assignments.get_file_upload_url, writes=True),
-    "ListBonusPayments": Operation(bonuses.list_bonus_payments, writes=False),
-    "ListWorkerBlocks": Operation(workers.list_worker_blocks, writes=False),
-    "NotifyWorkers": Operation(workers.notify_workers, writes=True),
-    "SendBonus": Operation(bonuses.send_bonus, writes=True),
-    "UpdateHITTypeOfHIT": Operation(hits.update_hit_type_of_hit, writes=True),
     "ListReviewPolicyResultsForHIT": Operation(
         review_policies.list_review_policy_results_for_hit, writes=False
     ),
+    "ListReviewableHITs": Operation(hits.list_reviewable_hits, writes=False),
+    "ListWorkerBlocks": Operation(workers.list_worker_blocks, writes=False),
+    "ListWorkersWithQualificationType": Operation(
+        qualifications.list_workers_with_qualification_type, writes=False
+    ),
+    "NotifyWorkers": Operation(workers.notify_workers, writes=True),
+    "RejectAssignment": Operation(assignments.reject_assignment, writes=True),
+    "RejectQualificationRequest": Operation(
+        qualifications.reject_qualification_request, writes=True
+    ),
+    "SendBonus": Operation(bonuses.send_bonus, writes=True),
     "SendTestEventNotification": Operation(notifications.send_test_event_notification, writes=True),
+    "UpdateExpirationForHIT": Operation(hits.update_expiration_for_hit, writes=True),
+    "UpdateHITReviewStatus": Operation(hits.update_hit_review_status, writes=True),
+    "UpdateHITTypeOfHIT": Operation(hits.update_hit_type_of_hit, writes=True),
     "UpdateNotificationSettings": Operation(
         notifications.update_notification_settings, writes=True
+    ),
+    "UpdateQualificationType": Operation(
+        qualification_types.update_qualification_type, writes=True
     ),
 }
 """By the operation's name in the API."""
