@@ -22,6 +22,7 @@ from turkbatch.actions.associate import (
 from turkbatch.actions.block import Block, block_workers, list_blocks, unblock_workers
 from turkbatch.actions.bonus import BonusPlan, PaidBonuses, Payment, pay_bonuses, plan_bonuses
 from turkbatch.actions.check import Checked, Plan, check_batch, plan_batch
+from turkbatch.actions.compensate import CompensatedWorkers, Compensation, compensate_workers
 from turkbatch.actions.create import CreatedBatch, Quote, check_limit, create_batch, resume_batch
 from turkbatch.actions.decisions import DecisionPlan
 from turkbatch.actions.delete import DeletedBatch, delete_batch
@@ -32,6 +33,7 @@ from turkbatch.actions.extract import Extracted, extract_tabular, extract_xml
 from turkbatch.actions.grade import Grade, grade_test
 from turkbatch.actions.new import NewDefinition, Starter, new_definition, starters
 from turkbatch.actions.notify import Message, message, notify_workers, read_message
+from turkbatch.actions.pool import Pool, WorkerScore, score_workers, screen_workers
 from turkbatch.actions.preview import export_preview, preview_batch
 from turkbatch.actions.progress import Progress
 from turkbatch.actions.qualification_requests import (
@@ -96,6 +98,8 @@ __all__ = [
     "Change",
     "Checked",
     "CheckedType",
+    "CompensatedWorkers",
+    "Compensation",
     "CreatedBatch",
     "CreatedType",
     "Decision",
@@ -116,6 +120,7 @@ __all__ = [
     "PaidBonuses",
     "Payment",
     "Plan",
+    "Pool",
     "Progress",
     "Quote",
     "Rehearsal",
@@ -135,6 +140,7 @@ __all__ = [
     "Wage",
     "Waiting",
     "WorkDone",
+    "WorkerScore",
     "WorkersDone",
     "associate_workers",
     "backup_server",
@@ -142,6 +148,7 @@ __all__ = [
     "check_batch",
     "check_limit",
     "check_qualification_type",
+    "compensate_workers",
     "create_batch",
     "create_qualification_type",
     "delete_batch",
@@ -181,6 +188,8 @@ __all__ = [
     "review_qualification_requests",
     "run_server",
     "save_batch",
+    "score_workers",
+    "screen_workers",
     "server_ledger",
     "starters",
     "status_batch",

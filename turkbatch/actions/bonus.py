@@ -353,7 +353,7 @@ def pay_bonuses(
     if not plan.payments:
         return PaidBonuses(0, plan.already, Decimal(0))
     confirm(plan)
-    with _written(plan) as log:
+    with _written(plan) as log, service.finishing():
         payer = _Payer(service, log)
         paid, already = Decimal(0), plan.already
         count = 0

@@ -158,7 +158,7 @@ def notify_workers(
     service = calls.Calls(client, concurrency=concurrency)
     path = _journal(service.environment, what)
     wanted = tuple(dict.fromkeys(ids))
-    with own_journals.opened(path) as log:
+    with own_journals.opened(path) as log, service.finishing():
         before = _replayed(path)
         skipped = frozenset() if again else before.sent | before.unknown
         todo = [one for one in wanted if one not in skipped]

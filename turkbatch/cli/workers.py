@@ -15,6 +15,7 @@ from turkbatch.cli import options, output, presenter
 
 if TYPE_CHECKING:
     from turkbatch import actions
+    from turkbatch.mturk.environments import Environment
 
 R = TypeVar("R")
 
@@ -389,10 +390,119 @@ def _show_bonuses(plan: actions.BonusPlan) -> None:
     output.table(rows, stderr=True, numbers=[1])
 
 
-def _bonus_question(plan: actions.BonusPlan) -> str:
-    site = {
+def _site(environment: Environment) -> str:
+    """Name the place in a question about money; nobody shall take live for another."""
+    return {
         "live": "on the LIVE site, with REAL MONEY",
         "sandbox": "in MTurk's sandbox, where nothing is charged",
-    }.get(plan.environment.name, f"in {plan.environment.place}")
+    }.get(environment.name, f"in {environment.place}")
+
+
+def _bonus_question(plan: actions.BonusPlan) -> str:
     bonuses = "1 bonus" if len(plan.payments) == 1 else f"{len(plan.payments):,} bonuses"
-    return f"Pay {bonuses} {site}, which costs {money.dollars(plan.total)}?"
+    return f"Pay {bonuses} {_site(plan.environment)}, which costs {money.dollars(plan.total)}?"
+
+
+@options.command(commands, "screen-workers")
+@click.argument("batch_dir", type=options.PATH)
+@click.option(
+    "--score", required=True, metavar="COLUMN", help="Numbers, or true and false, of the results."
+)
+@click.option("--at-least", required=True, type=float, metavar="X", help="The least mean score.")
+@click.option(
+    "--grant", required=True, metavar="NAME", help="The qualification type; made if missing."
+)
+@click.option("--dry-run", is_flag=True, help="Show the scores; grant nothing.")
+@options.environment
+@options.concurrency
+def screen_workers(
+    batch_dir: Path,
+    score: str,
+    at_least: float,
+    grant: str,
+    dry_run: bool,
+    target: options.Target,
+    concurrency: int,
+) -> None:
+    """Turn a pilot's saved results into a pool: grant NAME to who did well in BATCH_DIR.
+
+    A worker's score is the mean of COLUMN over the worker's assignments. Another batch then
+    requires "@NAME". For scores of your own, give a CSV with WorkerId in place of BATCH_DIR.
+    The scores are printed as a CSV.
+
+    \b
+    Example:
+      turkbatch screen-workers batch-pilot --score correct --at-least 0.8 --grant "Good eyes"
+    """
+    from turkbatch import actions
+
+    scores = actions.score_workers(batch_dir, score)
+    chosen = [one.worker_id for one in scores if one.score >= at_least]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["WorkerId", "Score", "Assignments", "Chosen"])
+    writer.writerows(
+        (one.worker_id, f"{one.score:g}", one.assignments, "x" if one.score >= at_least else "")
+        for one in scores
+    )
+    output.data(text.getvalue().rstrip("\n"))
+    output.say(f"{len(chosen)} of {len(scores)} workers have {at_least:g} or more.")
+    if dry_run:
+        return
+    client = target.client(batch_dir if batch_dir.is_dir() else None)
+    with output.Bar() as bar:
+        pool = actions.screen_workers(client, chosen, grant, concurrency=concurrency, progress=bar)
+    output.say(f"{pool.granted} were granted {grant!r} now, {pool.already} were before.")
+
+
+@options.command(commands, "compensate-workers")
+@_workers
+@click.option("--amount", required=True, metavar="USD", help="What each worker is paid.")
+@click.option("--reason", "-r", required=True, metavar="TEXT", help="What the workers are told.")
+@click.option(
+    "--save-dir",
+    type=options.PATH,
+    default=".",
+    show_default=True,
+    help="Where the batch directories are put.",
+)
+@options.yes
+@options.environment
+def compensate_workers(
+    ids: tuple[str, ...],
+    file: Path | None,
+    amount: str,
+    reason: str,
+    save_dir: Path,
+    yes: bool,
+    target: options.Target,
+) -> None:
+    """Pay the workers IDS, who worked and could not submit: a HIT each, for them alone.
+
+    Who presses its one button is paid at once. The batch directories are printed; tell the
+    workers to look for the HIT. Running again makes no second HIT.
+
+    \b
+    Example:
+      turkbatch compensate-workers A2EXAMPLE --amount 2.50 --reason "The page did not load."
+    """
+    from turkbatch import actions
+
+    workers = _all_ids(ids, file)
+    client = target.client()
+
+    def confirm(plan: actions.Compensation) -> None:
+        if not yes:
+            hits = "1 HIT" if len(plan.worker_ids) == 1 else f"{len(plan.worker_ids):,} HITs"
+            output.agree(
+                f"Make {hits} of {money.dollars(plan.amount)} {_site(plan.environment)}, for"
+                f" {money.dollars(plan.total)} with MTurk's fees?"
+            )
+
+    with output.Bar() as bar:
+        done = actions.compensate_workers(
+            client, workers, amount, save_dir, reason=reason, confirm=confirm, progress=bar
+        )
+    for path in done.batch_dirs.values():
+        output.data(str(path))
+    output.say(f"{done.created} HITs made now, {len(done.batch_dirs) - done.created} before.")
