@@ -1,39 +1,44 @@
-"""An HTTP/1.1 server for a WSGI application, a thread for each connection.
+"""An HTTP server for a WSGI application: waitress, with a way to break connections.
 
-werkzeug's own development server closes each connection after one reply, which costs every
-request a new one. This one keeps connections, sends each reply in one piece without delay,
-and can break a connection the hard way, for the fault plan: the application does so by
-calling ``environ["turkbatch.break"]`` or ``environ["turkbatch.hang"]``.
+waitress reads whole requests in one thread and hands them to a pool of others, so that slow
+clients hold nobody up; it keeps connections, bounds headers and bodies, and needs no
+compiler nor another process. For the fault plan an application can call
+``environ["turkbatch.break"]``, and the connection is reset instead of a reply, or
+``environ["turkbatch.hang"]``, and there is no reply for as long as the client waits (two
+minutes at most).
 """
 
 from __future__ import annotations
 
-import http.server
-import io
+import functools
 import logging
-import select
 import socket
-import socketserver
 import struct
-import sys
 import threading
-from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from waitress import channel, server, task, wasyncore
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_logger = logging.getLogger(__name__)
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 # Bodies beyond it are not even read; the application has smaller limits of its own.
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _IDLE_SECONDS: Final = 120
+_BACKLOG: Final = 128
+_CONNECTIONS: Final = 1000
+# As many requests are worked on at a time. Most of them wait: for the database's lock, or
+# for the latency that a fault plan asks for.
+_THREADS: Final = 40
+_END_SECONDS: Final = 10
 
 
-class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """A listening socket and the connections that came in through it.
+class Listener:
+    """A listening socket and the connections that come in through it.
+
+    Clients can connect from the beginning; they are answered by :meth:`serve_forever`, which
+    may be called in another process than the one that made the listener.
 
     Parameters
     ----------
@@ -43,98 +48,74 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         Port to bind; 0 for any that is free.
     application : WSGI application
         What answers.
-    """
 
-    daemon_threads = True
-    request_queue_size = 128
-    allow_reuse_address = True
+    Raises
+    ------
+    OSError
+        If the address can't be bound.
+    """
 
     def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
         self.application = application
-        self.stopping = threading.Event()
+        self._socket = _bound(host, port)
+        host_bound, port_bound, *_ = self._socket.getsockname()
+        self.server_address = (str(host_bound), int(port_bound))
+        """What was bound, as numbers."""
         self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Thread] = {}
-        if ":" in host:
-            self.address_family = socket.AF_INET6
-        super().__init__((host, port), _Handler)
+        # What wakes the loop; None while there is none.
+        self._trigger: Any = None
+        self._stopping = False
+        self._ended = threading.Event()
+        self._ended.set()
 
     @property
     def url(self) -> str:
         """Where clients find it."""
-        host, port = self.server_address[:2]
-        name = host.decode() if isinstance(host, bytes | bytearray) else str(host)
-        return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        host, port = self.server_address
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def server_bind(self) -> None:
-        """Bind without looking up the host's name, which http.server does and may take long."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-
-    def process_request(
-        self,
-        request: Any,  # noqa: ANN401, as in the standard library
-        client_address: Any,  # noqa: ANN401, as in the standard library
-    ) -> None:
-        """Start a thread for a connection, and remember both for the end.
+    def serve_forever(self, poll_interval: float = 1) -> None:
+        """Answer until :meth:`shutdown` is called, or the process is interrupted.
 
         Parameters
         ----------
-        request : socket.socket
-            The connection.
-        client_address : tuple
-            Where it comes from.
+        poll_interval : float
+            How long to wait at most before looking around, in seconds; requests and a
+            shutdown are seen at once.
         """
-        thread = threading.Thread(
-            target=self.process_request_thread, args=(request, client_address), daemon=True
-        )
         with self._lock:
-            self._connections[request] = thread
-        thread.start()
-
-    def process_request_thread(
-        self,
-        request: Any,  # noqa: ANN401, as in the standard library
-        client_address: Any,  # noqa: ANN401, as in the standard library
-    ) -> None:
-        """Serve a connection to its end.
-
-        Parameters
-        ----------
-        request : socket.socket
-            The connection.
-        client_address : tuple
-            Where it comes from.
-        """
+            if self._stopping:
+                return
+            sockets: dict[int, Any] = {}
+            made = self._waitress(sockets)
+            # In the loop's own thread: closing sockets that it polls is not for another's.
+            self._trigger = functools.partial(
+                made.trigger.pull_trigger, functools.partial(wasyncore.close_all, sockets)
+            )
+            self._ended.clear()
         try:
-            super().process_request_thread(request, client_address)
+            wasyncore.loop(timeout=poll_interval, use_poll=True, map=sockets)
         finally:
             with self._lock:
-                self._connections.pop(request, None)
+                self._trigger = None
+                wasyncore.close_all(sockets)
+            made.task_dispatcher.shutdown(timeout=_END_SECONDS)
+            self._ended.set()
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Log what went wrong with a connection; one that the client broke is no error.
-
-        Parameters
-        ----------
-        request : socket.socket
-            The connection.
-        client_address : tuple
-            Where it comes from.
-        """
-        level = logging.DEBUG if isinstance(sys.exception(), OSError) else logging.ERROR
-        _logger.log(level, "connection from %s failed", client_address, exc_info=True)
-        del request
+    def shutdown(self) -> None:
+        """Make :meth:`serve_forever` return, and wait until it has; breaks connections."""
+        with self._lock:
+            if self._trigger is not None and not self._stopping:
+                self._trigger()
+            self._stopping = True
+        self._ended.wait()
 
     def close(self) -> None:
-        """Stop listening, break the connections that are open, and wait for their threads."""
-        self.stopping.set()
-        self.server_close()
-        with self._lock:
-            connections = dict(self._connections)
-        for connection in connections:
-            _shut(connection)
-        for thread in connections.values():
-            thread.join(timeout=10)
+        """Stop listening."""
+        self._socket.close()
+
+    def __enter__(self) -> Listener:
+        return self
 
     def __exit__(
         self,
@@ -144,145 +125,70 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
     ) -> None:
         self.close()
 
+    def _waitress(self, sockets: dict[int, Any]) -> Any:  # noqa: ANN401, its trigger is typed wrongly
+        # It warns of every request that waits for a thread.
+        queue_logger = logging.getLogger("waitress.queue")
+        if not queue_logger.handlers:
+            queue_logger.addHandler(logging.NullHandler())
+        made = server.create_server(
+            self.application,
+            map=sockets,
+            sockets=[self._socket],
+            server_name=self.server_address[0],
+            ident="turkbatch",
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            backlog=_BACKLOG,
+            channel_timeout=_IDLE_SECONDS,
+            max_request_body_size=_MAX_BODY_BYTES,
+            recv_bytes=65_536,
+            # Clients that go away in the middle are no trouble of ours.
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=True,
+        )
+        assert isinstance(made, server.TcpWSGIServer)
+        made.channel_class = _Channel
+        return made
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "turkbatch"
-    sys_version = ""
-    disable_nagle_algorithm = True
-    timeout = _IDLE_SECONDS
-    server: Listener
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401, as in the standard library
-        # http.server looks for do_GET and the like; every method goes to the application.
-        if name.startswith("do_"):
-            return self._serve
-        raise AttributeError(name)
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(_BACKLOG)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
-    def log_message(self, format: str, *args: object) -> None:
-        _logger.debug("%s " + format, self.client_address[0], *args)
 
-    def _serve(self) -> None:
-        length = self._length()
-        if length is None:
-            return
-        body = self.rfile.read(length)
-        if len(body) < length:  # the client went away in the middle of its request
-            self.close_connection = True
-            return
-        exchange = _Exchange()
-        environ = self._environ(body, exchange)
-        content = exchange.run(self.server.application, environ)
-        match exchange.fault:
-            case "break":
-                self._break()
-            case "hang":
-                self._hang()
-            case _:
-                self._reply(exchange, content)
+class _Task(task.WSGITask):
+    """One request; no reply is sent once a fault has been asked for."""
 
-    def _length(self) -> int | None:
-        text = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers:
-            self.send_error(411, "Send a Content-Length")
-        elif not (text.isascii() and text.isdigit()):
-            self.send_error(400, "Content-Length is not a number")
-        elif len(text) > 15 or int(text) > _MAX_BODY_BYTES:
-            self.send_error(413, "The request is too large")
-        else:
-            return int(text)
-        self.close_connection = True
-        return None
+    fault: Literal["break", "hang"] | None = None
 
-    def _environ(self, body: bytes, exchange: _Exchange) -> WSGIEnvironment:
-        path, _, query = self.path.partition("?")
-        environ: WSGIEnvironment = {
-            "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "SERVER_NAME": self.server.server_name,
-            "SERVER_PORT": str(self.server.server_port),
-            "SERVER_PROTOCOL": self.request_version,
-            "REMOTE_ADDR": self.client_address[0],
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "turkbatch.break": lambda: setattr(exchange, "fault", "break"),
-            "turkbatch.hang": lambda: setattr(exchange, "fault", "hang"),
-        }
-        for name, value in self.headers.items():
-            key = name.upper().replace("-", "_")
-            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                environ[f"HTTP_{key}"] = value
+    def get_environment(self) -> WSGIEnvironment:
+        environ = super().get_environment()
+        environ["turkbatch.break"] = lambda: setattr(self, "fault", "break")
+        environ["turkbatch.hang"] = lambda: setattr(self, "fault", "hang")
         return environ
 
-    def _reply(self, exchange: _Exchange, content: bytes) -> None:
-        headers = list(exchange.headers)
-        names = {name.lower() for name, _ in headers}
-        if "content-length" not in names:
-            headers.append(("Content-Length", str(len(content))))
-        if "date" not in names:
-            headers.append(("Date", self.date_time_string()))
-        if self.close_connection:
-            headers.append(("Connection", "close"))
-        lines = [f"{self.protocol_version} {exchange.status}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-        # In one piece: http.server itself would send the headers in a packet of their own.
-        self.wfile.write(head + (b"" if self.command == "HEAD" else content))
+    def write(self, data: bytes) -> None:
+        if self.fault is None:
+            super().write(data)
 
-    def _break(self) -> None:
-        # Lingering for no time makes the system send a reset instead of an orderly end.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
-
-    def _hang(self) -> None:
-        # Until the client gives up, or the server stops.
-        while not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], 0.05)
-            if readable and not self.connection.recv(65_536):
-                break
-        self.close_connection = True
+    def finish(self) -> None:
+        if self.fault is None:
+            super().finish()
+        elif self.fault == "break":
+            # Lingering for no time makes the system send a reset instead of an orderly end.
+            connection = self.channel.socket
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_on_finish = True
 
 
-class _Exchange:
-    """One call of the application, and what it wants to be done with the connection."""
-
-    def __init__(self) -> None:
-        self.status = "500 Internal Server Error"
-        self.headers: list[tuple[str, str]] = []
-        self.fault: str | None = None
-
-    def run(self, application: WSGIApplication, environ: WSGIEnvironment) -> bytes:
-        pieces: list[bytes] = []
-
-        def start_response(
-            status: str, headers: list[tuple[str, str]], _error: object = None
-        ) -> Any:  # noqa: ANN401, WSGI's own type is of no use here
-            self.status, self.headers = status, headers
-            return pieces.append
-
-        start: StartResponse = start_response
-        result: Iterable[bytes] = application(environ, start)
-        try:
-            pieces.extend(result)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
-        return b"".join(pieces)
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        _logger.debug("a connection had ended by itself")
+class _Channel(channel.HTTPChannel):
+    task_class = _Task
