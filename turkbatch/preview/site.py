@@ -203,6 +203,8 @@ def pages() -> flask.Flask:
     # QuestionForms are drawn as the worker site draws them.
     drawn = flask.Blueprint("drawn", task_pages.__name__, template_folder="templates")
     app.register_blueprint(drawn)
+    app.json = flask.json.provider.DefaultJSONProvider(app)
+    app.json.sort_keys = False  # columns have an order
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
 
