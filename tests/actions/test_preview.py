@@ -154,6 +154,7 @@ def test_a_submission_becomes_the_row_that_extract_gives(browser: Browser) -> No
     )
     result = told["result"]
     assert list(result) == [*tables.AMTI_COLUMNS, *tables.MORE_COLUMNS, "Input.word", "colour"]
+    assert told["own"] == ["Input.word", "colour"]
     assert (result["colour"], result["Input.word"]) == ("bl\u00fce & <white>", "sky")
     assert result["AssignmentStatus"] == "Submitted"
     assert result["HITId"] == parameters["hitId"]

@@ -70,6 +70,8 @@ class Submission:
         The answer XML, as the service has it.
     result : dict
         The row that ``extract tabular --inputs`` would give, before it is reviewed.
+    own : tuple of str
+        Which of its columns are this batch's own: inputs and answers.
     notes : tuple of str
         What was left out of it, and why.
     """
@@ -78,6 +80,7 @@ class Submission:
     row: int
     answer: str
     result: Mapping[str, Any]
+    own: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -260,7 +263,9 @@ class Draft:
         answer = assignment.get("Answer", "")
         fields = answers.fields(answer, notes=notes.append)
         result = tables.amti_row(hit, assignment, fields=fields, row=row, inputs=True)
-        return Submission(len(self._submissions) + 1, index, answer, result, tuple(notes))
+        every = {*tables.AMTI_COLUMNS, *tables.MORE_COLUMNS}
+        own = tuple(name for name in result if name not in every)
+        return Submission(len(self._submissions) + 1, index, answer, result, own, tuple(notes))
 
     def _make(self, index: int, *, accepted: bool) -> Shown:
         from turkbatch.server import crowd, worker

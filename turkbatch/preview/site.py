@@ -34,8 +34,16 @@ from turkbatch.server import form_pages, listener, questions, task_pages
 ROWS_A_PAGE: Final = 200
 _LONGEST_CELL: Final = 80
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
+# Properties, what a person calls them, and what stands around them.
+_LISTED: Final = (
+    ("Title", "Title", "", ""),
+    ("Description", "Description", "", ""),
+    ("Keywords", "Keywords", "", ""),
+    ("Reward", "Reward", "$", ""),
+    ("AssignmentDurationInSeconds", "Time allotted", "", " seconds"),
+)
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src *;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src * data:;"
     " frame-src http: https:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -86,6 +94,10 @@ class Submission(Protocol):
     @property
     def result(self) -> Mapping[str, Any]:
         """The row of the results."""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Which of its columns are inputs and answers."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -435,6 +447,7 @@ def _as_json(made: Submission) -> dict[str, object]:
         "row": made.row + 1,
         "answer": made.answer,
         "result": dict(made.result),
+        "own": list(made.own),
         "notes": list(made.notes),
     }
 
@@ -469,7 +482,13 @@ def _add_tasks(app: flask.Flask, draft: Draft) -> None:
             made = draft.submit(fields)
         except errors.RefusedError as error:
             return flask.render_template("refused.html", text=str(error)), 400
-        return flask.render_template("submitted.html", made=made, result=_lines(made.result)), 200
+        lines = [(name, _text(value)) for name, value in made.result.items()]
+        return flask.render_template(
+            "submitted.html",
+            made=made,
+            own=[line for line in lines if line[0] in made.own],
+            rest=[line for line in lines if line[0] not in made.own],
+        ), 200
 
 
 def _check_form(draft: Draft, fields: Sequence[tuple[str, str]]) -> None:
@@ -484,10 +503,6 @@ def _check_form(draft: Draft, fields: Sequence[tuple[str, str]]) -> None:
                 flask.abort(400, f"{told} Go back and mend it; nothing was submitted.")
 
 
-def _lines(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, _text(value)) for name, value in result.items()]
-
-
 def _told(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Choose what a worker is told about a HIT before accepting it."""
     required = [
@@ -496,8 +511,8 @@ def _told(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(one, dict)
     ]
     shown = [
-        (name, _text(properties[name]))
-        for name in ("Title", "Description", "Keywords", "Reward", "AssignmentDurationInSeconds")
+        (label, before + _text(properties[name]) + after)
+        for name, label, before, after in _LISTED
         if name in properties
     ]
     return [*shown, ("Requirements", ", ".join(required))] if required else shown

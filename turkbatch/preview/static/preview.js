@@ -75,20 +75,26 @@ async function showSubmission(number) {
   const place = document.getElementById("became");
   if (!place) return;
   const told = await (await fetch(`/submissions/${number}`)).json();
-  const pairs = made("dl");
-  for (const [name, value] of Object.entries(told.result)) {
-    if (value === null) continue;
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    pairs.append(made("div", "", made("dt", name), made("dd", text)));
-  }
+  const pairs = (wanted) => {
+    const list = made("dl");
+    for (const [name, value] of Object.entries(told.result)) {
+      if (value === null || told.own.includes(name) !== wanted) continue;
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      list.append(made("div", "", made("dt", name), made("dd", text)));
+    }
+    return list;
+  };
   place.replaceChildren(
     made("p", `Submission ${told.number}, of row ${told.row}`),
     made("h3", "Answer XML"),
     made("pre", told.answer || "(empty: nothing was answered)"),
     made("h3", "Row of the results"),
-    pairs,
+    pairs(true),
+    made("details", "", made("summary", "Columns of every batch"), pairs(false)),
     ...told.notes.map((note) => made("p", note)),
   );
+  // Out of the frame: what is new is read next, and the keys lead from row to row again.
+  place.focus();
 }
 
 async function ask() {
