@@ -94,7 +94,8 @@ class Courier:
         """Go to work, unless at it."""
         with self._lock:
             self._news.set()
-            if self._thread is None:
+            # Threads don't live on in a process that was forked off.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, daemon=True, name="courier")
                 self._thread.start()
 

@@ -540,3 +540,53 @@ def test_simulated_workers_are_veterans_unless_told_otherwise(
 def test_facts_that_cannot_be_are_refused(facts: dict[str, Any], found: str) -> None:
     with pytest.raises(ValueError, match=found):
         workforce.Facts(**facts)
+
+
+def test_the_whole_life_of_a_qualification_test(
+    served: service.Service,
+    client: MTurkClient,
+    refused: Refused,
+    properties: dict[str, Any],
+    question: Callable[[], str],
+) -> None:
+    type_id = client.create_qualification_type(
+        Name="Classifies crowds",
+        Description="d",
+        QualificationTypeStatus="Active",
+        RetryDelayInSeconds=0,
+        **TESTED,
+    )["QualificationType"]["QualificationTypeId"]
+    doubled = KEY.replace("<AnswerScore>90<", "<AnswerScore>100<")
+    client.update_qualification_type(QualificationTypeId=type_id, **TESTED | {"AnswerKey": doubled})
+    client.associate_qualification_with_worker(
+        QualificationTypeId=type_id, WorkerId="A1", IntegerValue=0, SendNotification=True
+    )
+    assert "Classifies crowds" in worker.messages(served, "A1")[0].subject
+    wanted: Any = requirement(type_id, "GreaterThanOrEqualTo", IntegerValues=[100])
+    hit_id = client.create_hit(
+        **properties,
+        LifetimeInSeconds=3600,
+        Question=question(),
+        QualificationRequirements=[wanted],
+    )["HIT"]["HITId"]
+    listed = client.list_hits_for_qualification_type(QualificationTypeId=type_id)
+    assert [one["HITId"] for one in listed["HITs"]] == [hit_id]
+    assert worker.offers(served, "A1") == []
+    for answer, offered in (("no", []), ("yes", [hit_id])):
+        taken = worker.take_test(served, type_id, "A1")
+        worker.submit_test(served, taken.request_id, "A1", [("q", answer)])
+        assert [one.hit_id for one in worker.offers(served, "A1")] == offered
+    held = client.list_workers_with_qualification_type(
+        QualificationTypeId=type_id, Status="Granted"
+    )
+    assert [(one["WorkerId"], one["IntegerValue"]) for one in held["Qualifications"]] == [
+        ("A1", 100)
+    ]
+    assignment_id = worker.accept(served, hit_id, "A1")
+    worker.submit(served, assignment_id, "A1", [("x", "1")])
+    client.approve_assignment(AssignmentId=assignment_id)
+    client.delete_hit(HITId=hit_id)
+    client.delete_qualification_type(QualificationTypeId=type_id)
+    served.clock.advance(HOURS_48)
+    gone = refused(client.list_workers_with_qualification_type, QualificationTypeId=type_id)
+    assert code_of(gone) == "QualificationTypeDoesNotExist"
