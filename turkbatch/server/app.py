@@ -38,6 +38,7 @@ import werkzeug
 from turkbatch.server import listener, protocol, questions, service, store, uploads, worker
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
+_SHARED: Final = "TURKBATCH_SHARED"
 _PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
 # Until task pages have an origin of their own, this gives each of them one that nobody else
 # has, so that their scripts can't use the API.
@@ -80,6 +81,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    processes: int = 1,
+    public_url: str | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted (Ctrl-C) or terminated.
@@ -92,21 +95,55 @@ def serve(
         An address of this machine. Any but loopback ones need requesters' keys.
     port : int
         0 for any that is free.
+    processes : int
+        How many processes serve. With more than one there are no faults and no counts.
+    public_url : str, optional
+        How others reach the server, for links in replies; the address, if not given.
     on_ready : callable, optional
         Told the URL once it is being listened on.
 
     Raises
     ------
     BindError
-        If the address is not this machine's, or taken; or if keys are demanded, and there
-        are none.
+        If the address is not this machine's, or taken; if keys are demanded, and there are
+        none; or if the processes don't stay.
     """
     server = _listener(served, host, port)
-    with server, _terminated(server):
-        if on_ready is not None:
-            on_ready(server.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever(poll_interval=0.1)
+    served.public_url = public_url or server.url
+
+    def work() -> None:
+        with _terminated(server):
+            if processes == 1 and on_ready is not None:
+                on_ready(server.url)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever(poll_interval=0.1)
+
+    with server:
+        if processes == 1:
+            work()
+        else:
+            _serve_by_many(served, server, work, processes, on_ready)
+
+
+def _serve_by_many(
+    served: service.Service,
+    server: listener.Listener,
+    work: Callable[[], None],
+    count: int,
+    on_ready: Callable[[str], None] | None,
+) -> None:
+    from turkbatch.server import processes
+
+    assert isinstance(server.application, flask.Flask)
+    server.application.config[_SHARED] = True
+    # Connections to a database are no good in another process than their own.
+    served.store.close()
+    if on_ready is not None:
+        on_ready(server.url)
+    try:
+        processes.serve(count, work)
+    except processes.ProcessError as error:
+        raise BindError(str(error)) from error
 
 
 @contextlib.contextmanager
@@ -192,9 +229,19 @@ def _terminated(server: listener.Listener) -> Iterator[None]:
 # Where keys are demanded, all that asks for none is open only if an address that nobody can
 # guess leads to it. Workers' pages, where anyone passes for any worker, are not.
 _OPEN_TO_ALL: Final = {"api", "uploaded_file"}
+# What is in the memory of a process, and so not the same for all that serve.
+_OF_ONE_PROCESS: Final = {
+    "show_faults",
+    "load_faults",
+    "clear_faults",
+    "show_calls",
+    "reset_calls",
+}
 
 
 def _refuse_foreign(served: service.Service) -> flask.Response | None:
+    if flask.current_app.config.get(_SHARED) and flask.request.endpoint in _OF_ONE_PROCESS:
+        return flask.Response("Several processes serve here; each would have its own.\n", 409)
     if served.keys_demanded:
         if flask.request.endpoint in _OPEN_TO_ALL:
             return None
