@@ -60,7 +60,9 @@ class KillingService(service.Service):
         self._pid = process.pid
         self._armed.set()
 
-    def handle(self, headers: Mapping[str, str], body: bytes) -> protocol.Reply:
+    def handle(
+        self, headers: Mapping[str, str], body: bytes, *, from_network: bool = False
+    ) -> protocol.Reply:
         """Answer a request, or kill who sent it."""
         self._armed.wait(PATIENCE_SECONDS)
         with self._lock:
@@ -68,7 +70,7 @@ class KillingService(service.Service):
             chosen = self.seen == self._number
         if chosen and self._moment == "before":
             self._kill()
-        reply = super().handle(headers, body)
+        reply = super().handle(headers, body, from_network=from_network)
         if chosen and self._moment == "after":
             self._kill()
         return reply
