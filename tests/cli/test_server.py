@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,3 +82,32 @@ def test_a_backup_is_restored(run: Run, client: MTurkClient, tmp_path: Path) -> 
     assert "what it held before is in" in told.stderr
     assert len(list(tmp_path.glob("server-backup-*.db"))) == 2
     assert "there is no such file" in run("server", "restore", "lost.db", code=4).stderr
+
+
+def test_keys_are_made_listed_and_removed(run: Run) -> None:
+    made = run("server", "key", "add", "lab-a")
+    again = json.loads(run("server", "key", "add", "lab-a", "--json").stdout)
+    shown = re.fullmatch(
+        r"\[lab-a\]\naws_access_key_id = (TURK\w{16})\naws_secret_access_key = (\S{40})\n",
+        made.stdout,
+    )
+    assert shown is not None
+    found = json.loads(run("server", "key", "list", "--json").stdout)["keys"]
+    assert [one["requester"] for one in found] == ["lab-a", "lab-a"]
+    assert {one["access_key"] for one in found} == {shown[1], again["access_key"]}
+    table = run("server", "key", "list").stdout
+    assert shown[1] in table
+    assert shown[2] not in table
+    run("server", "key", "remove", again["access_key"])
+    run("server", "key", "remove", "lab-a")
+    assert json.loads(run("server", "key", "list", "--json").stdout) == {"keys": []}
+    assert 'no key of "lab-a"' in run("server", "key", "remove", "lab-a", code=1).stderr
+    assert "can't name a requester" in run("server", "key", "add", "a b", code=1).stderr
+
+
+def test_run_needs_a_key_where_others_can_reach_it(run: Run) -> None:
+    for arguments in (["--host", "0.0.0.0"], ["--require-keys"]):
+        told = run("server", "run", "--port", "0", *arguments, code=4)
+        assert "make one with: turkbatch server key add NAME" in told.stderr
+    told = run("server", "run", "--processes", "2", "--fault", "GetHIT:500", code=1)
+    assert "--fault: is counted by each process for itself" in told.stderr

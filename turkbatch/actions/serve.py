@@ -6,14 +6,18 @@ import contextlib
 import csv
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turkbatch import connect, errors, files
 from turkbatch.actions import pinned
 from turkbatch.actions.progress import Progress, silent
 from turkbatch.batch import directory
+
+if TYPE_CHECKING:
+    from turkbatch.server import keys
 
 WORKERS = 10
 
@@ -35,6 +39,9 @@ def run_server(
     host: str = "127.0.0.1",
     port: int = 0,
     faults: Sequence[str] = (),
+    require_keys: bool = False,
+    processes: int = 1,
+    public_url: str | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve MTurk's API over HTTP until interrupted.
@@ -44,30 +51,166 @@ def run_server(
     database : str
         Path or SQLAlchemy URL.
     host : str
-        A loopback address.
+        An address of this machine. Any but loopback ones require keys.
     port : int
         0 for any that is free.
     faults : sequence of str
         What is to go wrong, as in :mod:`turkbatch.server.faults`.
+    require_keys : bool
+        Whether requests must be signed with a requester's key on a loopback address, too:
+        behind a proxy that others reach.
+    processes : int
+        How many processes serve.
+    public_url : str, optional
+        How others reach the server, for links in replies; the address, if not given.
     on_ready : callable
         Given the URL once it answers.
 
     Raises
     ------
     ServiceError
-        If the address can't be listened on, or the database not opened.
-    InputError
-        If a fault is not written as it should be.
+        If the address can't be listened on, there is no key where one is needed, or the
+        database can't be opened.
+    RefusedError
+        If a fault is not written as it should be, or is to be shared by processes.
     """
     from turkbatch.server import app
 
+    if faults and processes > 1:
+        raise errors.RefusedError(
+            "--fault: is counted by each process for itself; leave out --processes"
+        )
     served = connect.open_service(database)
+    served.keys_demanded = require_keys
     try:
         served.faults.load(faults)
     except ValueError as error:
         raise errors.RefusedError(f"--fault: {error}") from error
     with _served():
-        app.serve(served, host, port, on_ready=on_ready)
+        app.serve(served, host, port, processes=processes, public_url=public_url, on_ready=on_ready)
+
+
+@dataclasses.dataclass(frozen=True)
+class NewServerKey:
+    """A requester's key at the one moment at which its secret is told.
+
+    Parameters
+    ----------
+    requester : str
+        Whose it is.
+    access_key, secret : str
+        As ``aws_access_key_id`` and ``aws_secret_access_key`` of a client.
+    """
+
+    requester: str
+    access_key: str
+    secret: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerKey:
+    """A requester's key without its secret.
+
+    Parameters
+    ----------
+    requester : str
+        Whose it is.
+    access_key : str
+        What requests name.
+    created : datetime
+        In UTC.
+    """
+
+    requester: str
+    access_key: str
+    created: datetime
+
+
+def add_server_key(database: str, requester: str) -> NewServerKey:
+    """Make a key for a requester of our own server, who may have others.
+
+    Parameters
+    ----------
+    database : str
+        The server's database.
+    requester : str
+        A name; what is made with any of its keys is the requester's. ``default`` is whoever
+        asks without a key on a loopback address.
+
+    Returns
+    -------
+    NewServerKey
+
+    Raises
+    ------
+    RefusedError
+        If the name can't be one.
+    """
+    from turkbatch.server import keys
+
+    with _served(), _named():
+        made = keys.add(connect.open_service(database).store, requester)
+    return NewServerKey(made.requester, made.access_key, made.secret)
+
+
+def list_server_keys(database: str) -> list[ServerKey]:
+    """List the keys of our own server, without their secrets.
+
+    Parameters
+    ----------
+    database : str
+        The server's database.
+
+    Returns
+    -------
+    list of ServerKey
+        By requester and age.
+    """
+    from turkbatch.server import keys
+
+    with _served():
+        return [_server_key(key) for key in keys.listed(connect.open_service(database).store)]
+
+
+def remove_server_key(database: str, name: str) -> list[ServerKey]:
+    """Remove keys of our own server; what their requester has stays.
+
+    Parameters
+    ----------
+    database : str
+        The server's database.
+    name : str
+        A requester, for all keys of that name, or one access key.
+
+    Returns
+    -------
+    list of ServerKey
+        Those that were removed.
+
+    Raises
+    ------
+    RefusedError
+        If there is none.
+    """
+    from turkbatch.server import keys
+
+    with _served(), _named():
+        removed = keys.remove(connect.open_service(database).store, name)
+    return [_server_key(key) for key in removed]
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    from turkbatch.server import keys
+
+    try:
+        yield
+    except keys.KeyNameError as error:
+        raise errors.RefusedError(str(error)) from error
+
+
+def _server_key(key: keys.Key) -> ServerKey:
+    return ServerKey(key.requester, key.access_key, datetime.fromtimestamp(key.created_at, UTC))
 
 
 @dataclasses.dataclass(frozen=True)

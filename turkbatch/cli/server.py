@@ -44,7 +44,12 @@ def _named(database: str | None) -> str:
 
 @options.command(server, "run")
 @_database
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="An address of this machine; any but loopback ones require keys.",
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any."
 )
@@ -55,11 +60,38 @@ def _named(database: str | None) -> str:
     multiple=True,
     help="Let something go wrong, such as CreateHITWithHITType:throttle@3 or latency=0.05.",
 )
-def run(database: str | None, host: str, port: int, faults: tuple[str, ...]) -> None:
+@click.option(
+    "--require-keys",
+    is_flag=True,
+    help="Require requesters' keys on loopback, too: behind a proxy that others reach.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve; one for each processor at most is of use.",
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    help="How others reach the server, for links in replies, if not by host and port.",
+)
+def run(
+    database: str | None,
+    host: str,
+    port: int,
+    faults: tuple[str, ...],
+    require_keys: bool,
+    processes: int,
+    public_url: str | None,
+) -> None:
     """Serve MTurk's API over HTTP until Ctrl-C, and print the address.
 
     Any program on boto3 can use it: give the address as endpoint_url, or in
-    AWS_ENDPOINT_URL_MTURK. It shares its database with --local.
+    AWS_ENDPOINT_URL_MTURK. It shares its database with --local. Where others can reach it,
+    requests must be signed with a key from `server key add`; put a proxy that speaks HTTPS
+    before it and have it pass on the Host header.
 
     \b
     Example:
@@ -72,7 +104,96 @@ def run(database: str | None, host: str, port: int, faults: tuple[str, ...]) -> 
         output.data(url)
         output.say(f"MTurk's API is at {url}; Ctrl-C ends it.")
 
-    actions.run_server(_named(database), host=host, port=port, faults=faults, on_ready=ready)
+    actions.run_server(
+        _named(database),
+        host=host,
+        port=port,
+        faults=faults,
+        require_keys=require_keys,
+        processes=processes,
+        public_url=public_url,
+        on_ready=ready,
+    )
+
+
+@server.group("key", context_settings=options.CONTEXT)
+def key() -> None:
+    """Say who may ask a server that others can reach."""
+
+
+@options.command(key, "add")
+@click.argument("name")
+@_database
+@options.as_json
+def add_key(name: str, database: str | None, as_json: bool) -> None:
+    """Make a key for the requester NAME, and print access key and secret, this once.
+
+    Several keys of one NAME are one requester, who sees only what is its own. The requester
+    "default" has what was made without a key on a loopback address, and with --local.
+
+    \b
+    Example:
+      turkbatch server key add lab-a >> ~/.aws/credentials
+    """
+    from turkbatch import actions
+
+    made = actions.add_server_key(_named(database), name)
+    if as_json:
+        output.document(dataclasses.asdict(made))
+    else:
+        output.data(
+            f"[{made.requester}]\n"
+            f"aws_access_key_id = {made.access_key}\n"
+            f"aws_secret_access_key = {made.secret}"
+        )
+    output.say(f"The secret is not shown again; give it to {made.requester} alone.")
+
+
+@options.command(key, "list")
+@_database
+@options.as_json
+def list_keys(database: str | None, as_json: bool) -> None:
+    """List the keys, without their secrets.
+
+    \b
+    Example:
+      turkbatch server key list
+    """
+    from turkbatch import actions
+
+    found = actions.list_server_keys(_named(database))
+    lines = [
+        {
+            "requester": one.requester,
+            "access_key": one.access_key,
+            "created": one.created.isoformat(timespec="seconds"),
+        }
+        for one in found
+    ]
+    if as_json:
+        output.document({"keys": lines})
+    else:
+        output.table(
+            [list(line.values()) for line in lines], header=("requester", "access key", "created")
+        )
+
+
+@options.command(key, "remove")
+@click.argument("name")
+@_database
+def remove_key(name: str, database: str | None) -> None:
+    """Remove all keys of the requester NAME, or the one access key NAME.
+
+    What the requester has stays, and so do the other keys.
+
+    \b
+    Example:
+      turkbatch server key remove lab-a
+    """
+    from turkbatch import actions
+
+    for one in actions.remove_server_key(_named(database), name):
+        output.say(f"{one.access_key} of {one.requester} is removed.")
 
 
 @options.command(server, "work")
