@@ -8,8 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Run
+from turkbatch.server import crowd as crowds
 
-EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir())
+QUALIFIED = "html-question-with-qualification"
+"""Needs a qualification type first; see tests/cli/test_second_seed.py for another such."""
+EXAMPLES = sorted(
+    path.parent.parent.name
+    for path in (ROOT / "examples").glob("*/definition/hittypeproperties.json")
+    if path.parent.parent.name != QUALIFIED
+)
+TYPES = sorted(
+    path.parent.parent.name
+    for path in (ROOT / "examples").glob("*/definition/qualificationtypeproperties.json")
+)
 CORPUS = ROOT.parent / "shared" / "corpus" / "amti_definitions"
 
 TOO_LARGE = {
@@ -42,6 +53,36 @@ def test_every_example_lives(run: Run, name: str) -> None:
         key for row in rows for key in row if key[0].islower() and not key.startswith("Input")
     }
     assert answers
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_qualification_type_lives(run: Run, name: str) -> None:
+    made = run("create-qualificationtype", ROOT / "examples" / name / "definition", "--local")
+    assert "Warning" not in made.stderr
+    path = made.stdout.strip()
+    assert "Nothing differs" in run("update-qualificationtype", path).stderr
+    run("status-qualificationtype", path)
+    run("delete-qualificationtype", path)
+
+
+def test_an_example_with_a_qualification_lives(run: Run) -> None:
+    examples = ROOT / "examples"
+    batch = (examples / QUALIFIED / "definition", examples / QUALIFIED / "data.jsonl")
+    refused = run("create-batch", *batch, "--local", "--yes", code=1)
+    assert 'no qualification type is called "@Names of colours (example)"' in refused.stderr
+    definition = examples / "qualification-type" / "definition"
+    made = run("create-qualificationtype", definition, "--local")
+    run("create-batch", *batch, "--local", "--yes", "--batch-id", "words")
+    crowd = [crowds.worker_id(number) for number in (1, 2)]
+    run("associate-qual", *crowd, "-q", made.stdout.strip(), "-i", 100, "--local")
+    run("server", "work", "batch-words")
+    run("save-batch", "batch-words", code=3)
+    assignments = [
+        json.loads(line)
+        for path in Path("batch-words", "results").glob("*/assignments.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    assert {one["WorkerId"] for one in assignments} == set(crowd)
 
 
 def _definitions() -> list[object]:

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 def test_a_worker_who_could_not_submit_is_paid_once(
     run: Run, mturk: str, client: MTurkClient, served: service.Service
 ) -> None:
-    command = ("compensate-workers", "AUNLUCKY", "--amount", "2.50", "-r", "The page & all broke.")
-    command = (*command, "--endpoint-url", mturk)
+    command: tuple[str, ...] = (
+        "compensate-workers",
+        "AUNLUCKY",
+        "--amount",
+        "2.50",
+        "-r",
+        "The page & all broke.",
+    )
+    command += ("--endpoint-url", mturk)
     refused = run(*command, stdin="n\n", code=1)
     assert "Make 1 HIT of $2.50 in custom" in refused.stderr
     assert "for $3.00 with MTurk's fees?" in refused.stderr

@@ -24,8 +24,15 @@ def test_a_pilots_results_become_a_pool(run: Run, definition: Path, rows: Path) 
         writer.writerow(["WorkerId", "correct"])
         for row in table:
             writer.writerow([row["WorkerId"], row["WorkerId"] == words[0]])
-    command = ("screen-workers", "scores.csv", "--score", "correct", "--at-least", "0.5")
-    command = (*command, "--grant", "Good eyes", "--local")
+    command: tuple[str, ...] = (
+        "screen-workers",
+        "scores.csv",
+        "--score",
+        "correct",
+        "--at-least",
+        "0.5",
+    )
+    command += ("--grant", "Good eyes", "--local")
     dry = run(*command, "--dry-run")
     assert f"1 of {len(words)} workers have 0.5 or more." in dry.stderr
     chosen = [row["WorkerId"] for row in csv.DictReader(io.StringIO(dry.stdout)) if row["Chosen"]]
