@@ -5,11 +5,16 @@
     index.html            the rows, the findings (index-201.html: the rows from 201 on)
     row-1.html            a row's page
     pages/row-1.html      the task itself, in the frame of the page above
-    assets/, stand-ins/   style and scripts
+    assets/               style and script of the pages around it
+
+The stand-ins for AWS's scripts are inside of each task's page: a frame without an origin may
+load nothing from other files.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +26,8 @@ from turkbatch.server import questions, task_pages
 
 _FRAME_RIGHTS: Final = "allow-scripts allow-forms allow-modals allow-popups"
 """Files have no origin of their own to give to a task, so it gets none."""
+
+_MARK: Final = "/turkbatch-stand-in/"
 
 LINKS: Final = site.Links(
     index=lambda first: "index.html" if first == 1 else f"index-{first}.html",
@@ -53,9 +60,6 @@ def write(
     """
     (directory / "pages").mkdir()
     shutil.copytree(Path(site.__file__).parent / "static", directory / "assets")
-    (directory / "stand-ins").mkdir()
-    for name in task_pages.STAND_INS:
-        shutil.copyfile(site.stand_in(name), directory / "stand-ins" / name)
     count = len(draft.rows)
     # The context, not a request: templates are all that is wanted of the application.
     with site.pages().app_context():
@@ -80,10 +84,24 @@ def _frame(draft: site.Draft, number: int, directory: Path) -> site.Frame:
     if question.kind is not questions.Kind.HTML:
         return site.framed(shown, "")
     name = f"pages/row-{number}.html"
-    _write(directory / name, task_pages.rewritten(question.content, base="../stand-ins/"))
+    _write(directory / name, _with_stand_ins(question.content))
     # No turkSubmitTo: there is nobody to submit to.
     address = f"{name}?assignmentId={task_pages.PREVIEW}&hitId={shown.hit_id}"
     return site.Frame(address, max(question.frame_height, 0), _FRAME_RIGHTS)
+
+
+def _with_stand_ins(page: str) -> str:
+    page = task_pages.rewritten(page, base=_MARK)
+    for name in task_pages.STAND_INS:
+        page = page.replace(_MARK + name, _as_address(name))
+    return page
+
+
+@functools.cache
+def _as_address(name: str) -> str:
+    """Write a stand-in as an address that holds the whole of it."""
+    content = base64.b64encode(site.stand_in(name).read_bytes()).decode()
+    return f"data:text/javascript;base64,{content}"
 
 
 def _write(path: Path, text: str) -> None:
