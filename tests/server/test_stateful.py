@@ -481,5 +481,5 @@ def test_random_histories_of_people_and_money_add_up(new_database: Callable[[], 
 
     run_state_machine_as_test(
         FreshPlatform,
-        settings=settings(max_examples=12, stateful_step_count=40, deadline=None),
+        settings=settings(max_examples=8, stateful_step_count=40, deadline=None),
     )

@@ -5,6 +5,7 @@
 ``GET /turkbatch/info``      version, database, clock
 ``/turkbatch/faults``        GET, PUT (``{"plan": "GetHIT:500@1 lag=30"}``), DELETE
 ``/turkbatch/calls``         GET: calls of each operation; DELETE: count anew
+``/turkbatch/notifications`` GET: the log of messages about events, ``?after=NUMBER``
 ``GET /mturk/preview``       ``?hitId=`` or ``?groupId=``: the page before accepting
 ``POST /mturk/accept``       hitId, workerId; leads to the task's page
 ``GET /dynamic/hit``         an HTMLQuestion's page, as on the service
@@ -22,6 +23,7 @@ there is nothing else: the control page and the workers' pages don't know who as
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import html
 import importlib.metadata
@@ -35,7 +37,17 @@ from typing import Final
 import flask
 import werkzeug
 
-from turkbatch.server import listener, protocol, questions, service, store, uploads, worker
+from turkbatch.server import (
+    courier,
+    listener,
+    notifying,
+    protocol,
+    questions,
+    service,
+    store,
+    uploads,
+    worker,
+)
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
 _SHARED: Final = "TURKBATCH_SHARED"
@@ -115,6 +127,8 @@ def serve(
         with _terminated(server):
             if processes == 1 and on_ready is not None:
                 on_ready(server.url)
+            # What a process before this one did not get to deliver.
+            courier.wake(served.store)
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever(poll_interval=0.1)
 
@@ -292,6 +306,12 @@ def _add_control(app: flask.Flask, served: service.Service) -> None:
             "clock": served.clock.now().isoformat(),
             "clock_offset_seconds": served.clock.offset().total_seconds(),
         }
+
+    @app.get("/turkbatch/notifications")
+    def show_notifications() -> dict[str, object]:
+        after = flask.request.args.get("after", 0, type=int)
+        found = notifying.log(served.store, after=after)
+        return {"notifications": [dataclasses.asdict(one) for one in found]}
 
     @app.get("/turkbatch/faults")
     def show_faults() -> dict[str, object]:

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -295,3 +296,29 @@ def test_settings_need_a_specification(
     assert "include Notification." in refused(update, HITTypeId=hit_type, Active=True)[2]
     unknown = refused(update, HITTypeId="3NONE", Notification=wanted())
     assert unknown[1] == "AWS.MechanicalTurk.HITTypeDoesNotExist"
+
+
+def test_the_log_is_on_the_control_page(url: str, outside: MTurkClient) -> None:
+    for kind in ("Ping", "HITCreated"):
+        notification = wanted("me@example.org", "Email")
+        outside.send_test_event_notification(Notification=notification, TestEventType=kind)
+    with urllib.request.urlopen(f"{url}/turkbatch/notifications?after=1") as reply:
+        [message] = json.loads(reply.read())["notifications"]
+
+    assert kinds([message["body"]]) == ["HITCreated"]
+    assert (message["sequence"], message["state"]) == (2, "logged")
+
+
+def test_a_server_that_starts_delivers_what_was_left(
+    served: service.Service, amazon: Callable[[str], Any]
+) -> None:
+    sqs = amazon("sqs")
+    queue = sqs.create_queue(QueueName=f"left-{time.monotonic_ns()}")["QueueUrl"]
+    with served.store.write() as connection:
+        event = notifying.event("Ping", 0, "3HIT", "3TYPE")
+        spec = notifying.specification(wanted(queue))
+        notifying.send(connection, spec, [event], requester="default", at=0)
+    courier.wake(served.store)
+    assert courier.flush(served.store)
+
+    assert kinds(received(sqs, queue)) == ["Ping"]
