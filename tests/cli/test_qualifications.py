@@ -154,7 +154,7 @@ def test_status_shows_holders_and_a_histogram(run: Run, define: Define) -> None:
     path = run("create-qualificationtype", define(), ".", "--local").stdout.strip()
     run("associate-qual", "A1", "A2", "--qual", "Colours", "--name", "-i", "80", "--local")
     run("associate-qual", "A3", "--qual", "@Colours", "-i", "5", "--local")
-    run("disassociate-qual", "A2", "--qual", path, "--local")
+    run("disassociate-qual", "A2", "--qual", path)  # which says where it is
     status = json.loads(run("status-qualificationtype", path, "--json").stdout)
     assert {one["worker_id"]: one["value"] for one in status["holders"]} == {"A1": 80, "A3": 5}
     assert status["histogram"] == {"5": 1, "80": 1}

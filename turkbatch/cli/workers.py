@@ -14,6 +14,8 @@ from turkbatch import money
 from turkbatch.cli import options, output, presenter
 
 if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
+
     from turkbatch import actions
     from turkbatch.mturk.environments import Environment
 
@@ -62,6 +64,15 @@ def _all_ids(ids: tuple[str, ...], file: Path | None) -> list[str]:
     return found
 
 
+def _client(target: options.Target, qual: str) -> MTurkClient:
+    """Make the client: where a flag says, or where a type's directory has its one type."""
+    from turkbatch import actions
+
+    path = Path(qual.removeprefix("@"))
+    pins = actions.qualification_type_pins(path) if path.is_dir() and not target.given else ()
+    return target.client(pin=pins[0] if len(pins) == 1 else None)
+
+
 def _tell(done: actions.WorkersDone, verb: str) -> None:
     already = f", {len(done.already):,} were before" if done.already else ""
     workers = "1 worker" if len(done.done) == 1 else f"{len(done.done):,} workers"
@@ -97,7 +108,7 @@ def associate_qual(
     from turkbatch import actions
 
     workers = _all_ids(ids, file)
-    client = target.client()
+    client = _client(target, qual)
     type_id = actions.qualification_type_id(client, qual, is_name=name)
     with output.Bar() as bar:
         done = actions.associate_workers(
@@ -136,7 +147,7 @@ def disassociate_qual(
     from turkbatch import actions
 
     workers = _all_ids(ids, file)
-    client = target.client()
+    client = _client(target, qual)
     type_id = actions.qualification_type_id(client, qual, is_name=name)
     with output.Bar() as bar:
         done = actions.disassociate_workers(
