@@ -44,6 +44,16 @@ def test_a_vanished_hit_is_counted_by_status(published: Make, vanish: Vanish, ru
     run("status-batch", batch)
 
 
+def test_a_hit_that_vanished_with_its_work_is_listed_by_status(
+    published: Make, vanish: Vanish, run: Run
+) -> None:
+    batch = published("b", state="worked")
+    gone = vanish(batch)
+    said = run("status-batch", batch, code=4)
+    assert f"HIT {gone}: was deleted at the service before" in said.stderr
+    assert "b" in said.stdout
+
+
 def test_a_vanished_hit_stops_no_saving_of_the_others(
     published: Make, vanish: Vanish, run: Run
 ) -> None:

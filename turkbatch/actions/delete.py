@@ -99,9 +99,8 @@ def delete_batch(
 
 def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBatch:
     hit_ids = batch.hit_ids()
-    gone = batch.deleted()
     _check_settled(batch)
-    found = hits.read_hits(service, [one for one in hit_ids if one not in gone], progress)
+    found = hits.read_batch(batch, service, progress)
     there = {hit_id: hit for hit_id, hit in found.hits.items() if hit["HITStatus"] != "Disposed"}
     _check_closed(batch, there)
     worked_on = {hit_id for hit_id, hit in there.items() if hit["NumberOfAssignmentsPending"]}

@@ -88,8 +88,7 @@ def expire_batch(
 def expire(batch: Batch, service: calls.Calls, progress: Progress) -> ExpiredBatch:
     """Expire a batch whose lock the caller holds."""
     hit_ids = batch.hit_ids()
-    deleted = batch.deleted()
-    found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
+    found = hits.read_batch(batch, service, progress)
     now = hits.service_now(service)
     todo = [
         hit_id

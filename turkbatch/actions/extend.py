@@ -158,8 +158,7 @@ def _unfinished(batch: Batch, assignments: int, hours: float) -> journal.Extensi
 
 
 def _read(batch: Batch, service: calls.Calls, progress: Progress) -> Mapping[str, hits.Json]:
-    gone = batch.deleted()
-    found = hits.read_hits(service, [one for one in batch.hit_ids() if one not in gone], progress)
+    found = hits.read_batch(batch, service, progress)
     for error in found.failures.values():
         if not hits.is_gone(error):
             raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ Json = Mapping[str, Any]
 
 FEW = 2
 """So few HITs are asked for one by one; a listing could not be cheaper."""
+LISTED_WITHIN = timedelta(minutes=2)
+"""How late a new HIT may appear in ListHITs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,47 @@ class Found:
     failures: Mapping[str, Exception]
 
 
-def read_hits(service: calls.Calls, hit_ids: Sequence[str], progress: Progress) -> Found:
+def read_batch(
+    batch: Batch,
+    service: calls.Calls,
+    progress: Progress,
+    *,
+    only: Collection[str] | None = None,
+) -> Found:
+    """Read the HITs of a batch that were not deleted.
+
+    Parameters
+    ----------
+    batch : Batch
+        The batch.
+    service : Calls
+        Where to ask.
+    progress : Progress
+        Told of the HITs read.
+    only : collection of str, optional
+        The HITs that are wanted, of the batch's; all unless given.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ServiceError
+        As :func:`read_hits`.
+    """
+    deleted = batch.deleted()
+    wanted = [
+        hit_id
+        for hit_id in batch.hit_ids()
+        if hit_id not in deleted and (only is None or hit_id in only)
+    ]
+    return read_hits(service, wanted, progress, young=batch.published_within(LISTED_WITHIN))
+
+
+def read_hits(
+    service: calls.Calls, hit_ids: Sequence[str], progress: Progress, *, young: bool = False
+) -> Found:
     """Read HITs, a hundred a request as long as that is cheaper than one by one.
 
     ListHITs gives all of a requester's HITs and knows no filter. Paging goes on while the
@@ -52,6 +94,9 @@ def read_hits(service: calls.Calls, hit_ids: Sequence[str], progress: Progress) 
         The HITs.
     progress : Progress
         Told of the HITs read.
+    young : bool
+        Whether some are so new that they may not be listed yet; then the listing is
+        read once more before the missing ones are asked for one by one.
 
     Returns
     -------
@@ -69,8 +114,12 @@ def read_hits(service: calls.Calls, hit_ids: Sequence[str], progress: Progress) 
     found: dict[str, Json] = {}
     failures: dict[str, Exception] = {}
     missing = dict.fromkeys(hit_ids)
-    if len(missing) > FEW:
-        _read_pages(service, missing, found, len(hit_ids), progress)
+    for _ in range(2 if young else 1):
+        if len(missing) <= FEW:
+            break
+        ended = _read_pages(service, missing, found, len(hit_ids), progress)
+        if not ended:
+            break
     for outcome in service.each(lambda hit_id: _get_hit(service, hit_id), missing):
         if outcome.value is not None:
             found[outcome.item] = outcome.value
@@ -87,7 +136,8 @@ def _read_pages(
     found: dict[str, Json],
     total: int,
     progress: Progress,
-) -> None:
+) -> bool:
+    """Take what is listed out of ``missing``; say whether the listing came to its end."""
     for number, page in enumerate(service.pages("list_hits", "HITs"), 1):
         for hit in page:
             if hit["HITId"] in missing:
@@ -95,7 +145,8 @@ def _read_pages(
                 found[hit["HITId"]] = hit
         progress("reading HITs", len(found), total)
         if number >= len(missing):
-            return
+            return False
+    return True
 
 
 def _get_hit(service: calls.Calls, hit_id: str) -> Json:

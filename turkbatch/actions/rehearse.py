@@ -221,8 +221,6 @@ class _Stage:
             self.server.directory,
             batch_id=BATCH_ID,
             allow_undefined=allow_undefined,
-            # One after the other: equal questions are told apart by their order.
-            concurrency=1,
             progress=self.progress,
         )
         lifetime = int(self.plan.definition.hit_properties["LifetimeInSeconds"])

@@ -155,8 +155,7 @@ def submissions(
 
 def _waiting(batch: Batch, service: calls.Calls, progress: Progress) -> Waiting:
     rows = batch.rows_of_hits()
-    deleted = batch.deleted()
-    found = hits.read_hits(service, [one for one in rows if one not in deleted], progress)
+    found = hits.read_batch(batch, service, progress)
     failures: list[tuple[str, Exception]] = [
         (f"HIT {hit_id}", error)
         for hit_id, error in found.failures.items()
@@ -257,8 +256,7 @@ def _held(
 ) -> dict[str, decisions_file.Held]:
     """Read every assignment of the HITs that are named, or of all; saved ones of deleted HITs."""
     wanted = [one for one in batch.hit_ids() if named is None or one in named]
-    deleted = batch.deleted()
-    found = hits.read_hits(service, [one for one in wanted if one not in deleted], progress)
+    found = hits.read_batch(batch, service, progress, only=wanted)
     failures = [
         (f"HIT {hit_id}", error)
         for hit_id, error in found.failures.items()

@@ -104,8 +104,7 @@ def save_batch(
 def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
     """Save a batch whose lock the caller holds."""
     hit_ids = batch.hit_ids()
-    deleted = batch.deleted()
-    found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
+    found = hits.read_batch(batch, service, progress)
     failures = hits.missing(batch, found)
     changed = [hit for hit in found.hits.values() if _may_have_changed(batch, hit)]
     done = len(hit_ids) - len(changed) - len(failures)

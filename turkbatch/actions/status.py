@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,7 @@ class BatchStatus:
     expires : datetime or None
         When the last HIT that is still open expires.
     unknown : dict of str to str
-        HITs that could not be read, and why.
+        HITs that could not be read, or were deleted before they were saved, and why.
     unsettled : int
         Rows that were asked for and whose outcome is not known: resume settles them.
     saved : int
@@ -147,15 +148,13 @@ def summary(
     """Read a batch's HITs and count them."""
     hit_ids = batch.hit_ids()
     deleted = batch.deleted()
-    found = hits.read_hits(service, [one for one in hit_ids if one not in deleted], progress)
+    found = hits.read_batch(batch, service, progress)
     statuses = collections.Counter(hit["HITStatus"] for hit in found.hits.values())
-    unknown = {}
-    for hit_id, error in found.failures.items():
-        if batch.results.load_hit(hit_id) is not None and hits.is_gone(error):
-            statuses["Disposed"] += 1
-        else:
-            unknown[hit_id] = str(error)
-    statuses["Disposed"] += sum(1 for one in hit_ids if one in deleted)
+    unknown = {
+        subject.removeprefix("HIT "): str(error) for subject, error in hits.missing(batch, found)
+    }
+    gone = deleted.union(one for one in found.failures if one not in unknown)
+    statuses["Disposed"] += sum(1 for one in hit_ids if one in gone)
     known = [hit for hit in found.hits.values() if hit["HITStatus"] != "Disposed"]
     open_until = [hit["Expiration"] for hit in known if hit["HITStatus"] in results.OPEN]
     info = batch.info
@@ -192,12 +191,14 @@ def _work(
             continue
         assignments = tally.reviewed_since(() if saved is None else saved.assignments, done)
         known[hit_id] = _counted(hit, saved, assignments)
-    stale = [hit_id for hit_id, one in known.items() if not one.known]
+    stale = [hit_id for hit_id, one in known.items() if not one.known and hit_id in found.hits]
     if len(stale) <= most_fetched:
-        for outcome in service.each(lambda hit_id: _assignments(service, hit_id), stale):
+        read = functools.partial(hits.read_assignments, service)
+        for outcome in service.each(read, [found.hits[hit_id] for hit_id in stale]):
             if outcome.value is not None:
-                one = known[outcome.item]
-                known[outcome.item] = dataclasses.replace(one, assignments=outcome.value)
+                hit_id = outcome.item["HITId"]
+                one = known[hit_id]
+                known[hit_id] = dataclasses.replace(one, assignments=outcome.value)
     return list(known.values())
 
 
@@ -210,11 +211,6 @@ def _counted(
     reviewed = sum(1 for one in assignments if one["AssignmentStatus"] in results.REVIEWED)
     closed = {**saved.hit, "HITStatus": "Disposed", "NumberOfAssignmentsPending": 0}
     return tally.Work(closed, assignments, len(assignments) - reviewed, reviewed)
-
-
-def _assignments(service: calls.Calls, hit_id: str) -> list[hits.Json]:
-    pages = service.pages("list_assignments_for_hit", "Assignments", HITId=hit_id)
-    return [assignment for page in pages for assignment in page]
 
 
 def _count(known: list[hits.Json]) -> AssignmentCounts:

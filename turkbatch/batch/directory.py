@@ -12,8 +12,10 @@ import functools
 import os
 import secrets
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -316,6 +318,15 @@ class Batch:
         if marker is not None:
             return {hit_id: row for row, hit_id in enumerate(marker["hit_ids"])}
         return dict.fromkeys(self.results.hit_ids())
+
+    def published_within(self, span: timedelta) -> bool:
+        """Whether a HIT may have been made within a span of time up to now."""
+        path = self.path / (layout.UPLOADS if self.info is not None else layout.INCOMPLETE)
+        try:
+            age = time.time() - path.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return age < span.total_seconds()
 
     @property
     def hit_type_id(self) -> str | None:

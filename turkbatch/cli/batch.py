@@ -415,14 +415,16 @@ def status_batch(
             )
         if as_json:
             output.document(status.as_json())
-            return
+            break
         if watch:
             output.clear()
         view.show(status, batch_dir)
         if status.over or not watch:
-            return
+            break
         actions.keep_screening(client, batch_dir, concurrency=concurrency)
         time.sleep(every)
+    if status.unknown:
+        raise SystemExit(presenter.SERVICE_FAILED)
 
 
 @options.command(commands, "review-batch")

@@ -29,6 +29,10 @@ EXIT_CODES: dict[int, str] = {
 """What each exit code means; the README's table is checked against these."""
 
 
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO})
+"""Errors of the disk, which are mended outside of turkbatch."""
+
+
 class Commands(click.Group):
     """A command group that turns our errors into one message and an exit code."""
 
@@ -54,7 +58,7 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(DONE)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
+            if error.errno not in DISK:
                 raise
             where = f"{error.filename}: " if error.filename else ""
             _show(
