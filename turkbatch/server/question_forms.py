@@ -22,7 +22,7 @@ NAMESPACES: Final = (
     f"{documents.SCHEMAS}2005-10-01/QuestionForm.xsd",
 )
 _XHTML: Final = "http://www.w3.org/1999/xhtml"
-_TAGS: Final = frozenset(
+FORMATTED_TAGS: Final = frozenset(
     re.findall(
         r"\w+",
         "p h1 h2 h3 h4 h5 h6 ul ol dl pre hr blockquote center table"
@@ -134,7 +134,7 @@ def _check_formatted(content: etree._Element) -> None:
         if not isinstance(element.tag, str):  # an entity that nobody declared
             raise refusals.xhtml_error("an entity is not defined")
         name = documents.local_name(element)
-        if name not in _TAGS:
+        if name not in FORMATTED_TAGS:
             raise refusals.xhtml_error(f"the element '{name}' is not in the XHTML subset")
         for attribute in map(str, element.attrib):
             if _FORBIDDEN_ATTRIBUTE.match(attribute):
