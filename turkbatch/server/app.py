@@ -1,4 +1,4 @@
-"""The service over HTTP: the API, a control page, and the core of the workers' pages.
+"""The service over HTTP: the API, a control page, and the worker site.
 
 ===========================  =======================================================
 ``POST /``                   the Requester API
@@ -6,12 +6,10 @@
 ``/turkbatch/faults``        GET, PUT (``{"plan": "GetHIT:500@1 lag=30"}``), DELETE
 ``/turkbatch/calls``         GET: calls of each operation; DELETE: count anew
 ``/turkbatch/notifications`` GET: the log of messages about events, ``?after=NUMBER``
-``GET /mturk/preview``       ``?hitId=`` or ``?groupId=``: the page before accepting
-``POST /mturk/accept``       hitId, workerId; leads to the task's page
-``GET /dynamic/hit``         an HTMLQuestion's page, as on the service
-``POST /mturk/return``       assignmentId
+``POST /mturk/accept``       hitId, workerId; for scripts: leads to the task's page
+``POST /mturk/return``       assignmentId; for scripts
 ``GET /mturk/files/TOKEN``   a file that a worker handed in
-``POST /mturk/externalSubmit``  assignmentId and the answers
+all else                     the worker site, :mod:`turkbatch.server.site`
 ===========================  =======================================================
 
 On a loopback address nobody has to say who asks, so only requests that name a loopback host
@@ -25,7 +23,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import html
 import importlib.metadata
 import io
 import signal
@@ -44,33 +41,32 @@ from turkbatch.server import (
     protocol,
     questions,
     service,
+    site,
     store,
+    task_pages,
     uploads,
     worker,
 )
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
 _SHARED: Final = "TURKBATCH_SHARED"
-_PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
-# Until task pages have an origin of their own, this gives each of them one that nobody else
-# has, so that their scripts can't use the API.
-_TASK_POLICY: Final = (
-    "sandbox allow-scripts allow-forms allow-modals allow-popups allow-top-navigation"
-    " allow-downloads"
-)
 
 
 class BindError(Exception):
     """The address can't be listened on."""
 
 
-def create_app(served: service.Service) -> flask.Flask:
+def create_app(
+    served: service.Service, *, crowd_elements: task_pages.CrowdElements = "local"
+) -> flask.Flask:
     """Make the WSGI application.
 
     Parameters
     ----------
     served : Service
         What answers.
+    crowd_elements : {"local", "cdn"}
+        Where task pages get the Crowd HTML Elements from: here, or AWS.
 
     Returns
     -------
@@ -81,10 +77,10 @@ def create_app(served: service.Service) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_SUBMISSION_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_SUBMISSION_BYTES
     app.before_request(functools.partial(_refuse_foreign, served))
-    app.register_error_handler(worker.WorkerError, _refused_page)
     _add_api(app, served)
     _add_control(app, served)
     _add_worker_pages(app, served)
+    site.add_pages(app, served, crowd_elements=crowd_elements)
     return app
 
 
@@ -93,6 +89,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    crowd_elements: task_pages.CrowdElements = "local",
     processes: int = 1,
     public_url: str | None = None,
     on_ready: Callable[[str], None] | None = None,
@@ -106,7 +103,9 @@ def serve(
     host : str
         An address of this machine. Any but loopback ones need requesters' keys.
     port : int
-        0 for any that is free.
+        0 for any that is free. Task pages are on the next one, or any if that is taken.
+    crowd_elements : {"local", "cdn"}
+        Where task pages get the Crowd HTML Elements from: here, or AWS.
     processes : int
         How many processes serve. With more than one there are no faults and no counts.
     public_url : str, optional
@@ -120,11 +119,11 @@ def serve(
         If the address is not this machine's, or taken; if keys are demanded, and there are
         none; or if the processes don't stay.
     """
-    server = _listener(served, host, port)
+    server = _listener(served, host, port, crowd_elements)
     served.public_url = public_url or server.url
 
     def work() -> None:
-        with _terminated(server):
+        with _terminated(server), _task_door(served, server):
             if processes == 1 and on_ready is not None:
                 on_ready(server.url)
             # What a process before this one did not get to deliver.
@@ -162,7 +161,11 @@ def _serve_by_many(
 
 @contextlib.contextmanager
 def running(
-    served: service.Service | store.Store, port: int = 0, *, host: str = "127.0.0.1"
+    served: service.Service | store.Store,
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    crowd_elements: task_pages.CrowdElements = "local",
 ) -> Iterator[str]:
     """Serve from a thread for as long as the block lasts.
 
@@ -174,6 +177,8 @@ def running(
         0 for any that is free.
     host : str
         A loopback address.
+    crowd_elements : {"local", "cdn"}
+        Where task pages get the Crowd HTML Elements from: here, or AWS.
 
     Yields
     ------
@@ -187,26 +192,39 @@ def running(
     """
     if isinstance(served, store.Store):
         served = service.Service(served)
-    server = _listener(served, host, port)
+    server = _listener(served, host, port, crowd_elements)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
     )
     thread.start()
     try:
-        yield server.url
+        with _task_door(served, server):
+            yield server.url
     finally:
         server.shutdown()
         thread.join()
         server.close()
 
 
-def _listener(served: service.Service, host: str, port: int) -> listener.Listener:
+def _task_door(
+    served: service.Service, server: listener.Listener
+) -> contextlib.AbstractContextManager[None]:
+    # Where keys are demanded there are no workers' pages.
+    return contextlib.nullcontext() if served.keys_demanded else site.task_door(server)
+
+
+def _listener(
+    served: service.Service,
+    host: str,
+    port: int,
+    crowd_elements: task_pages.CrowdElements = "local",
+) -> listener.Listener:
     if not questions.is_loopback(host):
         served.keys_demanded = True
     if served.keys_demanded:
         _need_a_key(served, host)
     try:
-        made = listener.Listener(host, port, create_app(served))
+        made = listener.Listener(host, port, create_app(served, crowd_elements=crowd_elements))
         served.public_url = made.url
         return made
     except OSError as error:
@@ -266,10 +284,6 @@ def _refuse_foreign(served: service.Service) -> flask.Response | None:
         if name and questions.is_loopback(name):
             return None
     return flask.Response("This server answers under loopback names alone.\n", 403)
-
-
-def _refused_page(error: Exception) -> tuple[str, int]:
-    return _page("This can't be done", f"<p>{html.escape(str(error))}</p>"), 400
 
 
 def _add_api(app: flask.Flask, served: service.Service) -> None:
@@ -344,41 +358,19 @@ def _add_control(app: flask.Flask, served: service.Service) -> None:
 
 
 def _add_worker_pages(app: flask.Flask, served: service.Service) -> None:
-    @app.get("/mturk/preview")
-    def preview() -> str:
-        arguments = flask.request.args
-        hit_id = arguments.get("hitId") or worker.any_of_group(served, arguments.get("groupId", ""))
-        return _page(
-            "Preview",
-            f'<iframe src="/dynamic/hit?{html.escape(_query(_PREVIEW, hit_id))}"></iframe>'
-            '<form method="post" action="/mturk/accept">'
-            f'<input type="hidden" name="hitId" value="{html.escape(hit_id)}">'
-            '<label>Worker id <input name="workerId" required></label>'
-            "<button>Accept</button></form>",
-        )
-
     @app.post("/mturk/accept")
     def accept() -> werkzeug.Response:
         form = flask.request.form
         hit_id, worker_id = form.get("hitId", ""), form.get("workerId", "")
         assignment_id = worker.accept(served, hit_id, worker_id)
         question = questions.parse(worker.task(served, assignment_id).question)
-        query = _query(assignment_id, hit_id, worker_id)
-        if question.kind is questions.Kind.EXTERNAL:
-            joint = "&" if urllib.parse.urlsplit(question.content).query else "?"
-            return flask.redirect(f"{question.content}{joint}{query}", 303)
-        return flask.redirect(f"/dynamic/hit?{query}", 303)
-
-    @app.get("/dynamic/hit")
-    def dynamic_hit() -> flask.Response:
-        arguments = flask.request.args
-        text = worker.question(served, arguments.get("hitId", ""))
-        question = questions.parse(text)
-        if question.kind is not questions.Kind.HTML:
-            raise worker.WorkerError("Only an HTMLQuestion has a page here.")
-        page = flask.Response(question.content, content_type="text/html; charset=utf-8")
-        page.headers["Content-Security-Policy"] = _TASK_POLICY
-        return page
+        query = task_pages.query(
+            hit_id,
+            flask.request.host_url.rstrip("/"),
+            assignment_id=assignment_id,
+            worker_id=worker_id,
+        )
+        return flask.redirect(task_pages.address(question, query), 303)
 
     @app.post("/mturk/return")
     def return_hit() -> str:
@@ -398,29 +390,6 @@ def _add_worker_pages(app: flask.Flask, served: service.Service) -> None:
             as_attachment=True,
             download_name=file.name,
         )
-
-    @app.post("/mturk/externalSubmit")
-    def external_submit() -> str:
-        # Values in the address count, too: the documentation describes them.
-        request = flask.request
-        fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
-        assignment_id = dict(fields).get("assignmentId", "")
-        if assignment_id in ("", _PREVIEW):
-            raise worker.WorkerError(
-                "There was a problem submitting your results for this HIT. "
-                "It must be accepted first, and its assignmentId be sent along."
-            )
-        holder = worker.task(served, assignment_id).worker_id
-        worker.submit(served, assignment_id, holder, fields)
-        return _page("Submitted", "<p>The HIT was submitted.</p>")
-
-
-def _query(assignment_id: str, hit_id: str, worker_id: str | None = None) -> str:
-    # This order was seen in every saved page; a preview has no workerId.
-    values = {"assignmentId": assignment_id, "hitId": hit_id}
-    if worker_id is not None:
-        values["workerId"] = worker_id
-    return urllib.parse.urlencode(values | {"turkSubmitTo": flask.request.host_url.rstrip("/")})
 
 
 def _page(title: str, body: str) -> str:
