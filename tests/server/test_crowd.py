@@ -47,6 +47,18 @@ def test_only_the_hits_that_are_named_are_done(
     assert answers(inside, other) == []
 
 
+def test_hits_are_done_in_the_order_in_which_they_are_named(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    pairs = [[make_hit(page=PAGE), make_hit(page=PAGE)] for _ in range(2)]
+    for pair, named in zip(pairs, (pairs[0], pairs[1][::-1]), strict=True):
+        crowd.work(served, hit_ids=[*named, pair[0]])
+
+    first, second = ([answers(inside, hit_id) for hit_id in pair] for pair in pairs)
+    assert first == second[::-1]
+    assert first != second
+
+
 def test_some_assignments_of_each_hit_can_be_left_for_later(
     served: service.Service, make_hit: Callable[..., str]
 ) -> None:

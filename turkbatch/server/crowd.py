@@ -125,7 +125,7 @@ def work(
     served : Service or Store
         Where.
     hit_ids : sequence of str, optional
-        Which HITs; all that are open, if not given.
+        Which HITs, in the order in which they are done; all that are open, if not given.
     workers : int
         How many there are. Each does a HIT at most once, so a HIT with more assignments
         than workers stays open.
@@ -346,20 +346,17 @@ def _chance(key: str) -> random.Random:
 
 
 def _chosen(database: store.Store, hit_ids: Sequence[str] | None) -> list[str]:
-    """Give the HITs in the order of their creation, which does not depend on their ids."""
+    """Give the HITs in an order that does not depend on their ids: as named, or as made."""
     hits = schema.hits
     with sweep.reading(database) as (connection, _):
         if hit_ids is None:
             query = select(hits.c.hit_id).where(hits.c.status == "Assignable")
             return list(connection.scalars(query.order_by(hits.c.sequence)))
-        found: dict[str, int] = {}
+        found: set[str] = set()
         for start in range(0, len(hit_ids), _CHUNK):
             some = list(hit_ids[start : start + _CHUNK])
-            rows = connection.execute(
-                select(hits.c.hit_id, hits.c.sequence).where(hits.c.hit_id.in_(some))
-            )
-            found.update((row.hit_id, row.sequence) for row in rows)
+            found.update(connection.scalars(select(hits.c.hit_id).where(hits.c.hit_id.in_(some))))
     for hit_id in hit_ids:
         if hit_id not in found:
             raise worker.WorkerError(f"There is no HIT {hit_id}.")
-    return sorted(found, key=found.__getitem__)
+    return list(dict.fromkeys(hit_ids))
