@@ -48,6 +48,8 @@ def create_qualification_type(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateQualificationTypeOperation.html
     """
     bounds.check(call.parameters)
+    if "Description" in call.parameters:
+        bounds.length("Description", call.parameters["Description"], 1, 2_000)
     name = call.parameters["Name"]
     bounds.length("Name", name, 1, 200)
     properties = _properties(call.parameters) | _test(call.parameters)
@@ -99,6 +101,8 @@ def update_qualification_type(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_UpdateQualificationTypeOperation.html
     """
     bounds.check(call.parameters)
+    if "Description" in call.parameters:
+        bounds.length("Description", call.parameters["Description"], 1, 2_000)
     known = find_own(call, call.parameters["QualificationTypeId"])
     if known.deleted_at is not None:
         raise refusals.invalid_qualification_type_state()
