@@ -36,6 +36,7 @@ MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
 Parameters = Mapping[str, Any]
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _INTEGER_BOUNDS = {"integer": 2**31, "long": 2**63}
 # 0001-01-01 and 9999-12-31: beyond them no client has a date
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
@@ -371,7 +372,7 @@ def _type_problem(type_name: str, value: object) -> str | None:
             if not isinstance(value, str):
                 return "Member must be a string"
             # Neither can be stored by every database or sent back by every client.
-            if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            if _UNSTORABLE.search(value):
                 return "Member must hold Unicode characters other than null"
         case "boolean":
             if not isinstance(value, bool):

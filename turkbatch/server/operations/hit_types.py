@@ -7,6 +7,7 @@ import json
 from typing import Any, Final
 
 import sqlalchemy
+from sqlalchemy import bindparam
 
 from turkbatch.server import bounds, ids, protocol, qualifying, refusals, requirements, schema
 from turkbatch.server.operations.call import Call
@@ -115,14 +116,8 @@ def find(call: Call, hit_type_id: str) -> sqlalchemy.Row[Any]:
     Refusal
         HITTypeDoesNotExist, also for one that was deleted with a qualification type.
     """
-    table = schema.hit_types
-    row = call.connection.execute(
-        table.select().where(
-            table.c.hit_type_id == hit_type_id,
-            table.c.requester == call.requester,
-            table.c.deleted_at.is_(None),
-        )
-    ).one_or_none()
+    given = {"id": hit_type_id, "whose": call.requester}
+    row = call.connection.execute(_FOUND, given).one_or_none()
     if row is None:
         raise refusals.hit_type_does_not_exist(hit_type_id)
     return row
@@ -140,6 +135,13 @@ def _check_required(call: Call, required: list[dict[str, Any]]) -> None:
             raise refusals.qualification_type_does_not_exist(type_id)
         if found.deleted_at is not None or found.status != "Active":
             raise refusals.inactive_qualification_type()
+
+
+_FOUND = schema.hit_types.select().where(
+    schema.hit_types.c.hit_type_id == bindparam("id"),
+    schema.hit_types.c.requester == bindparam("whose"),
+    schema.hit_types.c.deleted_at.is_(None),
+)
 
 
 def needs_masters(hit_type: sqlalchemy.Row[Any]) -> bool:

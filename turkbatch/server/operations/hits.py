@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from turkbatch.server import (
     bounds,
@@ -43,6 +43,7 @@ _LISTED = (
     .join(schema.hit_types, schema.hit_types.c.hit_type_id == schema.hits.c.hit_type_id)
     .join(schema.questions, schema.questions.c.hit_id == schema.hits.c.hit_id)
 )
+_LISTED_ONE = _LISTED.where(schema.hits.c.hit_id == bindparam("id"))
 
 
 def create_hit(call: Call) -> dict[str, object]:
@@ -127,8 +128,7 @@ def get_hit(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_GetHITOperation.html
     """
     hit_id = call.parameters["HITId"]
-    query = _LISTED.where(schema.hits.c.hit_id == hit_id)
-    row = call.connection.execute(query).one_or_none()
+    row = call.connection.execute(_LISTED_ONE, {"id": hit_id}).one_or_none()
     if row is None or row.requester != call.requester:
         raise refusals.hit_does_not_exist(hit_id)
     return {"HIT": _hit(row)}
@@ -406,7 +406,7 @@ def show(call: Call, hit_id: str) -> dict[str, object]:
     dict
         The structure HIT of the API.
     """
-    return _hit(call.connection.execute(_LISTED.where(schema.hits.c.hit_id == hit_id)).one())
+    return _hit(call.connection.execute(_LISTED_ONE, {"id": hit_id}).one())
 
 
 def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
