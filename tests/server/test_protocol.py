@@ -6,7 +6,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +14,6 @@ from hypothesis import strategies as st
 
 from turkbatch.server import operations, protocol, service
 
-if TYPE_CHECKING:
-    from mypy_boto3_mturk import MTurkClient
-
-Refused = Callable[..., tuple[str, str | None, str]]
 
 Call = Callable[..., tuple[int, dict[str, str], dict[str, Any]]]
 PREFIX = "MTurkRequesterServiceV20170117."
