@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from turkbatch.server import operations, protocol, service
 
-
 Call = Callable[..., tuple[int, dict[str, str], dict[str, Any]]]
 PREFIX = "MTurkRequesterServiceV20170117."
 
