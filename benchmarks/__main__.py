@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import batches, extraction, figures, rendering, server, startup
+from benchmarks import batches, extraction, figures, rendering, server, service, startup
 
 LATENCY_SECONDS = 0.05
 
@@ -23,7 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smaller batch, for CI")
     parser.add_argument(
-        "only", nargs="*", choices=[[], "batches", "limit", "extraction", "rendering", "startup"]
+        "only",
+        nargs="*",
+        choices=[[], "batches", "limit", "extraction", "rendering", "service", "startup"],
     )
     options = parser.parse_args()
     os.environ.pop("AWS_ENDPOINT_URL_MTURK", None)
@@ -47,6 +49,8 @@ def measure(folder: Path, *, quick: bool, only: list[str]) -> Iterator[figures.F
         yield from extraction.measure(folder, assignments=10_000 if quick else 100_000)
     if not only or "rendering" in only:
         yield from rendering.measure(folder, rows=2_000 if quick else 10_000)
+    if not only or "service" in only:
+        yield from service.measure(folder, quick=quick)
     if not only or "startup" in only:
         yield from startup.measure()
 
