@@ -51,6 +51,19 @@ def test_an_export_prints_its_index(run: Run, definition: Path, rows: Path) -> N
     assert "pages: is there already" in refused.stderr
 
 
+@pytest.mark.parametrize(("chosen", "kept"), [("local", False), ("cdn", True)])
+def test_crowd_elements_are_ours_or_aws_s(
+    run: Run, definition: Path, rows: Path, chosen: str, kept: bool
+) -> None:
+    address = "https://assets.crowd.aws/crowd-html-elements.js"
+    (definition / "question.html.j2").write_text(
+        f'<script src="{address}"></script><crowd-form><crowd-input name="x"></crowd-form>'
+    )
+    run("preview-batch", definition, rows, "--export", "pages", "--crowd-elements", chosen)
+    page = Path("pages/pages/row-1.html").read_text(encoding="utf-8")
+    assert (address in page, "data:text/javascript" in page) == (kept, not kept)
+
+
 def test_what_is_not_there_is_named(run: Run, definition: Path) -> None:
     refused = run("preview-batch", definition, "nothing.csv", "--port", "0", code=1)
     assert refused.stderr.startswith("Error: nothing.csv: there is no such file")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from turkbatch import errors, files
 from turkbatch.actions import draft, pinned, throwaway
 from turkbatch.actions.progress import Progress, silent
 
+CrowdElements = Literal["local", "cdn"]
 PORT = 8000
 """amti's."""
 
@@ -20,6 +22,7 @@ def preview_batch(
     *,
     port: int = PORT,
     allow_undefined: bool = False,
+    crowd_elements: CrowdElements = "local",
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve the pages of a batch on this machine until interrupted.
@@ -35,6 +38,8 @@ def preview_batch(
         0 for any that is free.
     allow_undefined : bool
         Render undefined names empty.
+    crowd_elements : {"local", "cdn"}
+        Where pages get the Crowd HTML Elements from: ours, or AWS as they say.
     on_ready : callable
         Given the URL once it answers.
 
@@ -48,7 +53,7 @@ def preview_batch(
     from turkbatch.preview import site
 
     with _draft(definition_dir, data_path, allow_undefined=allow_undefined) as (made, title):
-        site.serve(site.create_app(made, title), port, on_ready)
+        site.serve(site.create_app(made, title, crowd_elements=crowd_elements), port, on_ready)
 
 
 def export_preview(
@@ -57,13 +62,14 @@ def export_preview(
     output_dir: pinned.PathLike,
     *,
     allow_undefined: bool = False,
+    crowd_elements: CrowdElements = "local",
     progress: Progress = silent,
 ) -> Path:
     """Write the pages of a batch as files, which need no server.
 
     Parameters
     ----------
-    definition_dir, data_path, allow_undefined
+    definition_dir, data_path, allow_undefined, crowd_elements
         As for :func:`preview_batch`.
     output_dir : path
         A directory that is not there yet, or is empty.
@@ -92,7 +98,11 @@ def export_preview(
         if made.faults:
             raise errors.InputError(*made.faults)
         index = export.write(
-            made, title, work, lambda done, total: progress("writing pages", done, total)
+            made,
+            title,
+            work,
+            lambda done, total: progress("writing pages", done, total),
+            crowd_elements=crowd_elements,
         )
     return target / index
 

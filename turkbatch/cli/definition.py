@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -249,12 +249,20 @@ def _seconds(value: float | None) -> str:
     type=options.PATH,
     help="Write the pages as files to show to others, and end.",
 )
+@click.option(
+    "--crowd-elements",
+    type=click.Choice(["local", "cdn"]),
+    default="local",
+    show_default=True,
+    help="Where pages get Crowd HTML Elements: turkbatch's own, or AWS's as the page says.",
+)
 @click.option("--allow-undefined", is_flag=True, help="Undefined names in Jinja2 render empty.")
 def preview_batch(
     definition_dir: Path,
     data_path: Path,
     port: int,
     export_dir: Path | None,
+    crowd_elements: Literal["local", "cdn"],
     allow_undefined: bool,
 ) -> None:
     """Show each row's page as a worker would get it, until Ctrl-C, and print the address.
@@ -277,6 +285,7 @@ def preview_batch(
                 data_path,
                 export_dir,
                 allow_undefined=allow_undefined,
+                crowd_elements=crowd_elements,
                 progress=bar,
             )
         output.data(str(index))
@@ -287,5 +296,10 @@ def preview_batch(
         output.say(f"The pages of {data_path} are at {url}; Ctrl-C ends it.")
 
     actions.preview_batch(
-        definition_dir, data_path, port=port, allow_undefined=allow_undefined, on_ready=ready
+        definition_dir,
+        data_path,
+        port=port,
+        allow_undefined=allow_undefined,
+        crowd_elements=crowd_elements,
+        on_ready=ready,
     )

@@ -38,7 +38,12 @@ LINKS: Final = site.Links(
 
 
 def write(
-    draft: site.Draft, title: str, directory: Path, progress: Callable[[int, int], None]
+    draft: site.Draft,
+    title: str,
+    directory: Path,
+    progress: Callable[[int, int], None],
+    *,
+    crowd_elements: task_pages.CrowdElements = "local",
 ) -> Path:
     """Write the pages.
 
@@ -52,6 +57,8 @@ def write(
         An empty directory.
     progress : callable
         Told how many rows are written, and of how many, after each.
+    crowd_elements : {"local", "cdn"}
+        Where pages get the Crowd HTML Elements from.
 
     Returns
     -------
@@ -67,14 +74,16 @@ def write(
             page = site.index_page(draft, title, LINKS, first)
             _write(directory / LINKS.index(first), page)
         for number in range(1, count + 1):
-            frame = _frame(draft, number, directory)
+            frame = _frame(draft, number, directory, crowd_elements)
             page = site.row_page(draft, title, LINKS, number, accepted=False, frame=frame)
             _write(directory / LINKS.row(number), page)
             progress(number, count)
     return Path(LINKS.index(1))
 
 
-def _frame(draft: site.Draft, number: int, directory: Path) -> site.Frame:
+def _frame(
+    draft: site.Draft, number: int, directory: Path, crowd_elements: task_pages.CrowdElements
+) -> site.Frame:
     """Write a row's task, and tell how it is shown."""
     try:
         shown = draft.show(number - 1, accepted=False)
@@ -84,14 +93,14 @@ def _frame(draft: site.Draft, number: int, directory: Path) -> site.Frame:
     if question.kind is not questions.Kind.HTML:
         return site.framed(shown, "")
     name = f"pages/row-{number}.html"
-    _write(directory / name, _with_stand_ins(question.content))
+    _write(directory / name, _with_stand_ins(question.content, crowd_elements))
     # No turkSubmitTo: there is nobody to submit to.
     address = f"{name}?assignmentId={task_pages.PREVIEW}&hitId={shown.hit_id}"
     return site.Frame(address, max(question.frame_height, 0), _FRAME_RIGHTS)
 
 
-def _with_stand_ins(page: str) -> str:
-    page = task_pages.rewritten(page, base=_MARK)
+def _with_stand_ins(page: str, crowd_elements: task_pages.CrowdElements) -> str:
+    page = task_pages.rewritten(page, crowd_elements, base=_MARK)
     for name in task_pages.STAND_INS:
         page = page.replace(_MARK + name, _as_address(name))
     return page

@@ -183,7 +183,9 @@ SITE: Final = Links(
 )
 
 
-def create_app(draft: Draft, title: str) -> flask.Flask:
+def create_app(
+    draft: Draft, title: str, *, crowd_elements: task_pages.CrowdElements = "local"
+) -> flask.Flask:
     """Make the WSGI application.
 
     Parameters
@@ -192,6 +194,8 @@ def create_app(draft: Draft, title: str) -> flask.Flask:
         The batch.
     title : str
         What to call it.
+    crowd_elements : {"local", "cdn"}
+        Where pages get the Crowd HTML Elements from.
 
     Returns
     -------
@@ -205,7 +209,7 @@ def create_app(draft: Draft, title: str) -> flask.Flask:
     app.register_error_handler(werkzeug.exceptions.HTTPException, _http_error)
     _add_pages(app, draft, title)
     _add_facts(app, draft)
-    _add_tasks(app, draft)
+    _add_tasks(app, draft, crowd_elements)
     return app
 
 
@@ -452,7 +456,7 @@ def _as_json(made: Submission) -> dict[str, object]:
     }
 
 
-def _add_tasks(app: flask.Flask, draft: Draft) -> None:
+def _add_tasks(app: flask.Flask, draft: Draft, crowd_elements: task_pages.CrowdElements) -> None:
     @app.get("/dynamic/hit")
     def dynamic_hit() -> flask.Response:
         try:
@@ -461,7 +465,7 @@ def _add_tasks(app: flask.Flask, draft: Draft) -> None:
             flask.abort(404, str(error))
         if question.kind is not questions.Kind.HTML:
             flask.abort(404, "Only an HTMLQuestion has a page here.")
-        page = task_pages.rewritten(question.content, base="/stand-ins/")
+        page = task_pages.rewritten(question.content, crowd_elements, base="/stand-ins/")
         response = flask.Response(page, content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         return response
