@@ -16,6 +16,7 @@ their answers, as on the service.
 ``GET /assignments/ID/state``               state and seconds left, for the countdown
 ``POST /assignments/ID/return``             give it back; with ``skip`` accept the next one
 ``POST /assignments/ID/submit``             a QuestionForm
+``POST /assignments/ID/go-on``              what comes after a submission
 ``POST /auto-accept``                       accept the next HIT after a submission, or don't
 ``GET /history``                            assignments and earnings
 ``GET /qualifications``, ``POST ../ID``     what can be asked for; ask
@@ -228,9 +229,7 @@ def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None
         # nobody else knows, stands for its worker.
         me = _worker_id() or worker.task(served, assignment_id).worker_id
         worker.submit(served, assignment_id, me, fields)
-        # The page around the task's frame goes on to the next HIT, or to the list.
-        following = _following(served, assignment_id)
-        return flask.render_template("submitted.html", following=following)
+        return flask.render_template("submitted.html", assignment_id=assignment_id)
 
 
 def _preview_page(served: service.Service, hit_id: str) -> str:
@@ -445,6 +444,16 @@ def _add_assignments(blueprint: flask.Blueprint, served: service.Service) -> Non
         worker.submit(served, assignment_id, _me(), fields)
         return flask.redirect(_following(served, assignment_id), 303)
 
+    @blueprint.post("/assignments/<assignment_id>/go-on")
+    def go_on(assignment_id: str) -> werkzeug.Response:
+        # Asked for by the page around a task's frame: what posts the answers themselves may
+        # come from another site, and then has no session.
+        if _own_task(served, assignment_id).state == "Accepted":
+            return flask.redirect(
+                flask.url_for("site.assignment", assignment_id=assignment_id), 303
+            )
+        return flask.redirect(_following(served, assignment_id), 303)
+
     @blueprint.post("/auto-accept")
     def auto_accept() -> werkzeug.Response:
         flask.session["auto_accept"] = "on" in flask.request.form.getlist("auto_accept")
@@ -483,9 +492,7 @@ def _own_task(served: service.Service, assignment_id: str) -> worker.Task:
 
 def _following(served: service.Service, assignment_id: str) -> str:
     """Accept the next HIT, if that is wanted; tell where to go on."""
-    me = _worker_id()
-    if me is None:
-        return flask.url_for("site.hits")
+    me = _me()
     flask.flash("The HIT was submitted.")
     hit_id = worker.task(served, assignment_id).hit_id
     if flask.session.get("auto_accept"):

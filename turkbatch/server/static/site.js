@@ -52,15 +52,19 @@
   const frame = document.querySelector("iframe.task");
   addEventListener("message", (event) => {
     const ours = frame && event.source === frame.contentWindow && event.origin === location.origin;
-    if (ours && typeof event.data?.following === "string") {
-      const target = new URL(event.data.following, location.href);
-      if (target.origin === location.origin) location.assign(target);
-    }
+    if (!ours || typeof event.data?.goOn !== "string") return;
+    const target = new URL(event.data.goOn, location.href);
+    if (target.origin !== location.origin || !target.pathname.endsWith("/go-on")) return;
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = target.href;
+    document.body.append(form);
+    form.submit();
   });
-  const following = document.querySelector("[data-following]");
-  if (following) {
-    if (window.top === window) location.replace(following.href);
-    else window.top.postMessage({ following: following.href }, location.origin);
+  const goOn = document.querySelector("[data-go-on]");
+  if (goOn) {
+    if (window.top !== window) window.top.postMessage({ goOn: goOn.action }, location.origin);
+    else if (goOn.dataset.goOn === "here") goOn.submit();
   }
 
   if (frame) {
