@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import plain_client
 
 SCRIPT = """
 import boto3
@@ -38,12 +41,12 @@ AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd"><HTMLContent><![CDATA[
 ]]></HTMLContent><FrameHeight>0</FrameHeight></HTMLQuestion>"""
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """The address that ``turkbatch server run`` prints."""
-    command = [sys.executable, "-m", "turkbatch", "server", "run", "--port", "0"]
+@contextlib.contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """Run ``turkbatch server run``, and give the address that it prints."""
+    command = [sys.executable, "-m", "turkbatch", "server", "run", "--port", "0", *options]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -51,12 +54,20 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_plain_boto3_program_runs_on_our_server(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_MTURK", url)
     (tmp_path / "question.xml").write_text(QUESTION)
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", SCRIPT]
+    with serving(tmp_path) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_MTURK", url)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "9999.88\n"
+
+
+def test_a_server_told_so_refuses_workers_it_has_never_seen(tmp_path: Path) -> None:
+    with serving(tmp_path, "--known-workers-only") as url:
+        client = plain_client(url)
+        with pytest.raises(client.exceptions.ClientError, match='The value "A2STRANGER"'):
+            client.create_worker_block(WorkerId="A2STRANGER", Reason="x")
+        client.close()

@@ -40,6 +40,7 @@ def run_server(
     port: int = 0,
     faults: Sequence[str] = (),
     require_keys: bool = False,
+    known_workers_only: bool = False,
     processes: int = 1,
     public_url: str | None = None,
     on_ready: Callable[[str], None],
@@ -59,6 +60,9 @@ def run_server(
     require_keys : bool
         Whether requests must be signed with a requester's key on a loopback address, too:
         behind a proxy that others reach.
+    known_workers_only : bool
+        Whether a worker's id must have been seen before to be named in a request, as on
+        MTurk; otherwise any id of a worker's form is one.
     processes : int
         How many processes serve.
     public_url : str, optional
@@ -82,6 +86,7 @@ def run_server(
         )
     served = connect.open_service(database)
     served.keys_demanded = require_keys
+    served.known_workers_only = known_workers_only
     try:
         served.faults.load(faults)
     except ValueError as error:

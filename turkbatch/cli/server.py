@@ -66,6 +66,11 @@ def _named(database: str | None) -> str:
     help="Require requesters' keys on loopback, too: behind a proxy that others reach.",
 )
 @click.option(
+    "--known-workers-only",
+    is_flag=True,
+    help="Refuse ids of workers who were never here; any id of a worker's form is one otherwise.",
+)
+@click.option(
     "--processes",
     type=click.IntRange(1, 64),
     default=1,
@@ -83,6 +88,7 @@ def run(
     port: int,
     faults: tuple[str, ...],
     require_keys: bool,
+    known_workers_only: bool,
     processes: int,
     public_url: str | None,
 ) -> None:
@@ -110,6 +116,7 @@ def run(
         port=port,
         faults=faults,
         require_keys=require_keys,
+        known_workers_only=known_workers_only,
         processes=processes,
         public_url=public_url,
         on_ready=ready,
