@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -19,7 +20,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def _commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
         if isinstance(command, click.Group):
             yield from _commands(command, f"{path}{name} ")
         else:
@@ -27,6 +31,17 @@ def _commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.C
 
 
 COMMANDS = list(_commands(main.turkbatch))
+
+
+def test_what_help_shows_is_what_the_commands_say() -> None:
+    context = click.Context(main.turkbatch)
+    for name, (module, text) in main.COMMANDS.items():
+        command = main.turkbatch.get_command(context, name)
+        assert command is not None
+        assert command.get_short_help_str(limit=200) == text
+        assert module in main.SECTIONS
+    modules = [importlib.import_module(f"turkbatch.cli.{module}") for module in main.SECTIONS]
+    assert {name for module in modules for name in module.commands.commands} == set(main.COMMANDS)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])

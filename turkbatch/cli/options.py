@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,17 +49,19 @@ def verbose(function: Callable[..., R]) -> Callable[..., R]:
 
 def _log_everything(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
     if value:
-        configure_log(logging.DEBUG)
+        configure_log()
 
 
-def configure_log(level: int) -> None:
-    """Send the log of our own modules to standard error."""
+def configure_log() -> None:
+    """Send the log of our own modules to standard error, at DEBUG."""
+    import logging
+
     logger = logging.getLogger("turkbatch")
     if not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
-    logger.setLevel(level)
+    logger.setLevel(logging.DEBUG)
 
 
 def batch_dir(function: Callable[..., R]) -> Callable[..., R]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sys
-import traceback
 
 import click
-
-from turkbatch import errors
 
 DONE = 0
 REFUSED = 1
@@ -38,6 +34,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; let no expected error out as a traceback."""
+        # Late, as the logging below: `--help` and `--version` need neither.
+        from turkbatch import errors
+
         try:
             return super().invoke(ctx)
         except errors.TurkbatchError as error:
@@ -75,5 +74,8 @@ def _show(message: str) -> None:
 
 
 def _traceback_if_verbose() -> None:
+    import logging
+    import traceback
+
     if logging.getLogger("turkbatch").isEnabledFor(logging.DEBUG):
         _show(traceback.format_exc().rstrip())
