@@ -682,7 +682,7 @@ def _dollars(cents: int) -> str:
 
 def _duration(seconds: int) -> str:
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length and (seconds % length == 0 or seconds >= 10 * length):
+        if seconds >= length and (seconds % length == 0 or seconds >= 3 * length):
             count = round(seconds / length)
             return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     if seconds >= 60:
