@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import form_pages, listings, questions, service, store, worker
+from turkbatch.server import app, form_pages, listings, questions, service, store, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
@@ -133,6 +133,25 @@ def test_titles_are_shown_as_text(sign_in: SignIn, make_hit: Callable[..., str])
 
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("local", "/crowd-html-elements.js"),
+        ("cdn", "https://assets.crowd.aws/crowd-html-elements.js"),
+    ],
+)
+def test_crowd_elements_come_from_here_or_from_aws(
+    database: store.Store, make_hit: Callable[..., str], given: Any, address: str
+) -> None:
+    script = "<script src='https://assets.crowd.aws/crowd-html-elements.js'></script>"
+    hit_id = make_hit(page=script)
+    with (
+        app.running(database, crowd_elements=given) as url,
+        urllib.request.urlopen(f"{url}/dynamic/hit?hitId={hit_id}") as reply,
+    ):
+        assert reply.read().decode() == f"<script src='{address}'></script>"
 
 
 def test_odd_filters_are_no_trouble(sign_in: SignIn, make_hit: Callable[..., str]) -> None:

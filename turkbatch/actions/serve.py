@@ -17,7 +17,7 @@ from turkbatch.actions.progress import Progress, silent
 from turkbatch.batch import directory
 
 if TYPE_CHECKING:
-    from turkbatch.server import keys
+    from turkbatch.server import keys, task_pages
 
 WORKERS = 10
 
@@ -43,9 +43,10 @@ def run_server(
     known_workers_only: bool = False,
     processes: int = 1,
     public_url: str | None = None,
+    crowd_elements: task_pages.CrowdElements = "local",
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve MTurk's API over HTTP until interrupted.
+    """Serve MTurk's API and the worker site over HTTP until interrupted.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ def run_server(
         How many processes serve.
     public_url : str, optional
         How others reach the server, for links in replies; the address, if not given.
+    crowd_elements : {"local", "cdn"}
+        Where task pages get the Crowd HTML Elements from: the server's own, or AWS.
     on_ready : callable
         Given the URL once it answers.
 
@@ -92,7 +95,15 @@ def run_server(
     except ValueError as error:
         raise errors.RefusedError(f"--fault: {error}") from error
     with _served():
-        app.serve(served, host, port, processes=processes, public_url=public_url, on_ready=on_ready)
+        app.serve(
+            served,
+            host,
+            port,
+            crowd_elements=crowd_elements,
+            processes=processes,
+            public_url=public_url,
+            on_ready=on_ready,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

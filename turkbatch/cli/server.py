@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -82,6 +82,13 @@ def _named(database: str | None) -> str:
     metavar="URL",
     help="How others reach the server, for links in replies, if not by host and port.",
 )
+@click.option(
+    "--crowd-elements",
+    type=click.Choice(["local", "cdn"]),
+    default="local",
+    show_default=True,
+    help="Where task pages get Crowd HTML Elements from: this server, or AWS as they say.",
+)
 def run(
     database: str | None,
     host: str,
@@ -91,11 +98,13 @@ def run(
     known_workers_only: bool,
     processes: int,
     public_url: str | None,
+    crowd_elements: Literal["local", "cdn"],
 ) -> None:
-    """Serve MTurk's API over HTTP until Ctrl-C, and print the address.
+    """Serve MTurk's API and a worker site until Ctrl-C, and print the address.
 
     Any program on boto3 can use it: give the address as endpoint_url, or in
-    AWS_ENDPOINT_URL_MTURK. It shares its database with --local. Where others can reach it,
+    AWS_ENDPOINT_URL_MTURK. It shares its database with --local. In a browser the address is
+    the worker site, on this machine alone: sign in as any worker. Where others can reach it,
     requests must be signed with a key from `server key add`; put a proxy that speaks HTTPS
     before it and have it pass on the Host header.
 
@@ -119,6 +128,7 @@ def run(
         known_workers_only=known_workers_only,
         processes=processes,
         public_url=public_url,
+        crowd_elements=crowd_elements,
         on_ready=ready,
     )
 
