@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -381,6 +382,30 @@ def test_a_task_page_that_throws_leaves_the_site_as_it_is(
     tab.frame_locator("iframe.task").get_by_text("Here").wait_for()
     tab.get_by_role("button", name="Return").click()
     tab.wait_for_url("**/hits")
+
+    assert worker.task(served, assignment_id).state == "Returned"
+
+
+def test_a_task_page_that_never_loads_is_told_and_can_be_returned(
+    signed_in: SignedIn, mturk: str, publish: Publish, served: service.Service
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        question = (
+            f'<ExternalQuestion xmlns="{SCHEMAS}2006-07-14/ExternalQuestion.xsd">'
+            f"<ExternalURL>http://127.0.0.1:{silent.getsockname()[1]}/</ExternalURL>"
+            "<FrameHeight>0</FrameHeight></ExternalQuestion>"
+        )
+        hit_id = publish(question=question)
+        assignment_id = worker.accept(served, hit_id, "AWAITS")
+        tab = signed_in("AWAITS")
+        tab.clock.install()
+        tab.goto(f"{mturk}/assignments/{assignment_id}", wait_until="domcontentloaded")
+        hint = tab.get_by_text("has not loaded yet")
+        assert not hint.is_visible()
+        tab.clock.fast_forward(11_000)
+        hint.wait_for()
+        tab.get_by_role("button", name="Return").click()
+        tab.wait_for_url("**/hits")
 
     assert worker.task(served, assignment_id).state == "Returned"
 

@@ -1136,7 +1136,7 @@
       this.stage.addEventListener("pointerdown", (event) => this.start(event));
       this.main.append(palette,
         make("p", { class: "crowd-hint" }, "Draw a box on the picture, or add one and set its numbers."),
-        button("Add a box", () => this.addInTheMiddle()), this.stage);
+        make("div", {}, button("Add a box", () => this.addInTheMiddle())), this.stage);
     }
 
     get size() {
@@ -1314,6 +1314,7 @@
       color: #0b57d0; text-decoration: underline; cursor: pointer; }
     .crowd-button:disabled { opacity: .6; cursor: not-allowed; }
     .crowd-box { display: block; border: 1px solid #c4c4c4; border-radius: 6px; padding: .75rem 1rem; margin: .75rem 0; }
+    .crowd-box > .crowd-plain { margin-left: .75rem; }
     .crowd-box > img { max-width: 100%; }
     .crowd-error, .crowd-warning { border-color: #a4161a; background: #fff4f4; color: #1a1a1a; }
     .crowd-success { border-color: #146c2e; background: #f1faf3; color: #1a1a1a; }
@@ -1345,7 +1346,7 @@
     .crowd-stage { position: relative; display: inline-block; max-width: 100%; cursor: crosshair; touch-action: none; user-select: none; margin-top: .5rem; }
     .crowd-stage img { display: block; max-width: 100%; }
     .crowd-drawn { position: absolute; box-sizing: border-box; border: 2px solid #0b57d0; pointer-events: none; }
-    .crowd-drawn span { color: #fff; font-size: .8rem; padding: 0 .3rem; }
+    .crowd-drawn span { position: absolute; top: 0; left: 0; color: #fff; font-size: .8rem; line-height: 1.2; padding: 0 .3rem; }
     .crowd-status { min-height: 1.5em; margin: .3rem 0; }
     :is(.crowd-button, .crowd-plain, .crowd-link, [data-crowd-control], .crowd-tablist button):focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px; }
   `;
