@@ -10,7 +10,6 @@ minutes at most).
 
 from __future__ import annotations
 
-import functools
 import logging
 import socket
 import struct
@@ -88,26 +87,26 @@ class Listener:
                 return
             sockets: dict[int, Any] = {}
             made = self._waitress(sockets)
-            # In the loop's own thread: closing sockets that it polls is not for another's.
-            self._trigger = functools.partial(
-                made.trigger.pull_trigger, functools.partial(wasyncore.close_all, sockets)
-            )
+            self._trigger = made.trigger.pull_trigger
             self._ended.clear()
         try:
-            wasyncore.loop(timeout=poll_interval, use_poll=True, map=sockets)
+            while sockets and not self._stopping:
+                wasyncore.loop(timeout=poll_interval, use_poll=True, map=sockets, count=1)
         finally:
+            # Threads that still answer wake the loop when they are done, so they come first:
+            # a closed socket's number may be another file's by then.
+            made.task_dispatcher.shutdown(timeout=_END_SECONDS)
             with self._lock:
                 self._trigger = None
                 wasyncore.close_all(sockets)
-            made.task_dispatcher.shutdown(timeout=_END_SECONDS)
             self._ended.set()
 
     def shutdown(self) -> None:
         """Make :meth:`serve_forever` return, and wait until it has; breaks connections."""
         with self._lock:
-            if self._trigger is not None and not self._stopping:
-                self._trigger()
             self._stopping = True
+            if self._trigger is not None:
+                self._trigger()
         self._ended.wait()
 
     def close(self) -> None:
