@@ -71,3 +71,18 @@ def test_a_server_told_so_refuses_workers_it_has_never_seen(tmp_path: Path) -> N
         with pytest.raises(client.exceptions.ClientError, match='The value "A2STRANGER"'):
             client.create_worker_block(WorkerId="A2STRANGER", Reason="x")
         client.close()
+
+
+def test_a_crowd_of_ones_own_costs_no_fees(tmp_path: Path) -> None:
+    with serving(tmp_path, "--fees", "none") as url:
+        client = plain_client(url)
+        client.create_hit(
+            Title="T",
+            Description="D",
+            Reward="0.50",
+            LifetimeInSeconds=60,
+            AssignmentDurationInSeconds=60,
+            Question=QUESTION,
+        )
+        assert client.get_account_balance()["AvailableBalance"] == "9999.50"
+        client.close()

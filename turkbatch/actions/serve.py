@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from turkbatch import connect, errors, files
 from turkbatch.actions import pinned
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from turkbatch.server import keys, task_pages
 
 WORKERS = 10
+Fees = Literal["mturk", "none"]
 
 
 @contextlib.contextmanager
@@ -41,6 +42,7 @@ def run_server(
     faults: Sequence[str] = (),
     require_keys: bool = False,
     known_workers_only: bool = False,
+    fees: Fees = "mturk",
     processes: int = 1,
     public_url: str | None = None,
     crowd_elements: task_pages.CrowdElements = "local",
@@ -64,6 +66,8 @@ def run_server(
     known_workers_only : bool
         Whether a worker's id must have been seen before to be named in a request, as on
         MTurk; otherwise any id of a worker's form is one.
+    fees : {"mturk", "none"}
+        Which fees HITs made from now on cost; one's own crowd costs none.
     processes : int
         How many processes serve.
     public_url : str, optional
@@ -90,6 +94,7 @@ def run_server(
     served = connect.open_service(database)
     served.keys_demanded = require_keys
     served.known_workers_only = known_workers_only
+    served.fees = fees
     try:
         served.faults.load(faults)
     except ValueError as error:

@@ -71,6 +71,13 @@ def _named(database: str | None) -> str:
     help="Refuse ids of workers who were never here; any id of a worker's form is one otherwise.",
 )
 @click.option(
+    "--fees",
+    type=click.Choice(["mturk", "none"]),
+    default="mturk",
+    show_default=True,
+    help="Which fees HITs made from now on cost; your own crowd costs none.",
+)
+@click.option(
     "--processes",
     type=click.IntRange(1, 64),
     default=1,
@@ -96,6 +103,7 @@ def run(
     faults: tuple[str, ...],
     require_keys: bool,
     known_workers_only: bool,
+    fees: Literal["mturk", "none"],
     processes: int,
     public_url: str | None,
     crowd_elements: Literal["local", "cdn"],
@@ -126,6 +134,7 @@ def run(
         faults=faults,
         require_keys=require_keys,
         known_workers_only=known_workers_only,
+        fees=fees,
         processes=processes,
         public_url=public_url,
         crowd_elements=crowd_elements,
