@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import batches, extraction, figures, rendering, server, service, startup
+from benchmarks import batches, extraction, figures, rendering, server, service, startup, workers
 
 LATENCY_SECONDS = 0.05
 
@@ -25,7 +25,16 @@ def main() -> None:
     parser.add_argument(
         "only",
         nargs="*",
-        choices=[[], "batches", "limit", "extraction", "rendering", "service", "startup"],
+        choices=[
+            [],
+            "batches",
+            "limit",
+            "extraction",
+            "rendering",
+            "service",
+            "startup",
+            "workers",
+        ],
     )
     options = parser.parse_args()
     os.environ.pop("AWS_ENDPOINT_URL_MTURK", None)
@@ -45,6 +54,10 @@ def measure(folder: Path, *, quick: bool, only: list[str]) -> Iterator[figures.F
             yield from batches.measure(served, folder, hits=hits, sample=sample, rounds=rounds)
         if not only or "limit" in only:
             yield from batches.measure_limit(served, folder, hits=200 if quick else 600)
+        if not only or "workers" in only:
+            yield from workers.measure(
+                served, folder, associated=200 if quick else 1000, notified=10_000
+            )
     if not only or "extraction" in only:
         yield from extraction.measure(folder, assignments=10_000 if quick else 100_000)
     if not only or "rendering" in only:
