@@ -157,10 +157,10 @@ def fields(
         As for `parse`.
     """
     texts = _free_texts(xml)
-    if texts is not None and not any(name in _OUT_OF_THE_ORDINARY for name, _ in texts):
-        alone = dict(texts)
-        if len(alone) == len(texts):
-            return dict(alone)
+    if texts is not None:
+        alone: Fields = dict(texts)
+        if len(alone) == len(texts) and _OUT_OF_THE_ORDINARY.isdisjoint(alone):
+            return alone
     gathered: dict[str, list[str]] = {}
     for answer in parse(xml, where=where):
         if answer.name in NOT_ANSWERS:

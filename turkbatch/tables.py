@@ -141,7 +141,7 @@ def amti_row(
     if inputs:
         result.update(_inputs(row))
     for name, value in fields.items():
-        result[_free_name(name, result)] = value
+        result[name if name not in result else _free_name(name, result)] = value
     return result
 
 
@@ -263,7 +263,7 @@ def _work_seconds(assignment: Mapping[str, object]) -> int | None:
     given = assignment.get(_WORK_TIME)
     if isinstance(given, int):
         return given
-    accepted, submitted = (assignment.get(name) for name in ("AcceptTime", "SubmitTime"))
+    accepted, submitted = assignment.get("AcceptTime"), assignment.get("SubmitTime")
     if not (isinstance(accepted, str) and isinstance(submitted, str)):
         return None
     try:

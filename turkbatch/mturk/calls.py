@@ -275,7 +275,8 @@ class Calls:
 
     def _send(self, method: str, parameters: Mapping[str, object]) -> Reply:
         operation = self.client.meta.method_to_api_mapping[method]
-        logger.debug("%s %s", operation, _without_questions(parameters))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s %s", operation, _without_questions(parameters))
         with faults.translated(operation, self.environment):
             try:
                 reply: Reply = getattr(self.client, method)(**parameters)
