@@ -70,7 +70,7 @@ import os, signal, sys
 from turkbatch.server import processes
 
 def work():
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # in one piece: several write at once
     signal.pause()
 
 processes.serve(2, work, too_short_seconds=0)
@@ -82,11 +82,15 @@ def test_a_process_that_dies_gets_a_successor() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stderr is not None
-        numbers = [int(parent.stdout.readline()) for _ in range(2)]
-        os.kill(numbers[0], signal.SIGKILL)
-        numbers.append(int(parent.stdout.readline()))
-        parent.send_signal(signal.SIGINT)
-        told = parent.stderr.read().decode()
+        try:
+            numbers = [int(parent.stdout.readline()) for _ in range(2)]
+            os.kill(numbers[0], signal.SIGKILL)
+            numbers.append(int(parent.stdout.readline()))
+            parent.send_signal(signal.SIGINT)
+            told = parent.stderr.read().decode()
+        except BaseException:
+            parent.kill()
+            raise
 
     assert (len(set(numbers)), parent.returncode) == (3, 0)
     assert told == f"process {numbers[0]} ended with -9; another takes its place\n"
