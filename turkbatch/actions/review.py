@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,14 +240,41 @@ def plan_decisions(
     PartialError
         If some HITs could not be read, so that what they hold is not known.
     """
-    marks = [] if decisions_path is None else decisions_file.read(Path(decisions_path))
+    if decisions_path is not None:
+        marks = decisions_file.read(Path(decisions_path))
+        return plan_marks(
+            client,
+            batch_dir,
+            marks,
+            undo=undo,
+            feedback=feedback,
+            concurrency=concurrency,
+            progress=progress,
+        )
     batch = pinned.opened(client, batch_dir)
     service = calls.Calls(client, concurrency=concurrency)
-    named = None if decisions_path is None else decisions_file.hit_ids(marks)
-    held = _held(batch, service, named, progress)
+    held = _held(batch, service, None, progress)
+    return decisions_file.plan_undo(held, now=hits.service_now(service))
+
+
+def plan_marks(
+    client: MTurkClient,
+    batch_dir: pinned.PathLike,
+    marks: Sequence[decisions_file.Mark],
+    *,
+    undo: bool = False,
+    feedback: str = "",
+    concurrency: int = calls.DEFAULT_CONCURRENCY,
+    progress: Progress = silent,
+) -> decisions_file.DecisionPlan:
+    """Hold marks, wherever they come from, against what the service holds; send nothing.
+
+    As :func:`plan_decisions`, which reads them from a file.
+    """
+    batch = pinned.opened(client, batch_dir)
+    service = calls.Calls(client, concurrency=concurrency)
+    held = _held(batch, service, decisions_file.hit_ids(marks), progress)
     now = hits.service_now(service)
-    if decisions_path is None:
-        return decisions_file.plan_undo(held, now=now)
     return decisions_file.plan(marks, held, now=now, undo=undo, feedback=feedback)
 
 
