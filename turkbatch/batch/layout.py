@@ -11,6 +11,7 @@
       data.jsonl      one row a HIT; where the input was a CSV, that too, as data.csv
       uploads.jsonl   journal: what was asked for, and what came of it
       reviews.jsonl   journal of approvals and rejections
+      marks.jsonl     journal of what was judged in the browser, and is not sent yet
       changes.jsonl   journal of expiries, extensions and deletions
       bonuses.jsonl   journal of bonuses that were computed from the batch
       screening.jsonl   journal of who was kept out of the batch, or let in
@@ -36,6 +37,7 @@ DATA = "data.jsonl"
 DATA_CSV = "data.csv"
 UPLOADS = "uploads.jsonl"
 REVIEWS = "reviews.jsonl"
+MARKS = "marks.jsonl"
 CHANGES = "changes.jsonl"
 BONUSES = "bonuses.jsonl"
 SCREENING = "screening.jsonl"
