@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import sqlalchemy
 from sqlalchemy import select
@@ -67,6 +68,60 @@ class Manner:
                 raise ValueError(f"{name} {share:g} is no share: give a number from 0 to 1")
         if not 0 < self.speed < float("inf"):
             raise ValueError(f"speed {self.speed:g} is none: give a number above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand:
+    """An assignment that a worker does at a place of their own, such as a browser.
+
+    What is answered there is what the worker would have answered here.
+
+    Parameters
+    ----------
+    hit_id, worker_id : str
+        Who does what.
+    question : questions.Question
+        The HIT's.
+    answer : callable
+        Takes a form, or the part of it that has come to light; tells what to do with each of
+        its fields.
+    accept : callable
+        Accepts the HIT as the crowd does, whatever is required of a worker who comes by
+        themself; gives the assignment's id.
+    """
+
+    hit_id: str
+    worker_id: str
+    question: questions.Question
+    answer: Callable[[forms.Form], forms.Answers]
+    accept: Callable[[], str]
+
+
+class Place(Protocol):
+    """Where workers do some HITs, instead of reading their pages here."""
+
+    def has(self, hit_id: str) -> bool:
+        """Tell whether a HIT is done there."""
+
+    def do(self, errand: Errand) -> str | None:
+        """Accept, fill in, submit.
+
+        Parameters
+        ----------
+        errand : Errand
+            What to do.
+
+        Returns
+        -------
+        str or None
+            The assignment that was submitted; None if that could not be done, and the
+            assignment was given back.
+
+        Raises
+        ------
+        worker.WorkerError
+            If the worker may not accept it.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +171,7 @@ def work(
     veterans: bool = True,
     manner: Manner | None = None,
     truth: Mapping[str, Mapping[str, str]] | None = None,
+    place: Place | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> WorkReport:
     """Have simulated workers do the HITs that are open.
@@ -140,6 +196,8 @@ def work(
         How they work.
     truth : mapping, optional
         What is right: by HIT id and name of the field.
+    place : Place, optional
+        Where some of the HITs are done; what is wrong with their pages it keeps itself.
     progress : callable, optional
         Told how many HITs are done, and of how many, after each.
 
@@ -162,6 +220,7 @@ def work(
         veterans=veterans,
         manner=manner or Manner(),
         truth=truth or {},
+        place=place,
     )
     chosen = _chosen(database, hit_ids)
     for number, hit_id in enumerate(chosen, start=1):
@@ -233,8 +292,10 @@ class _Crew:
         veterans: bool,
         manner: Manner,
         truth: Mapping[str, Mapping[str, str]],
+        place: Place | None,
     ) -> None:
         self._store = database
+        self._place = place
         self._workers = [worker_id(number) for number in range(1, workers + 1)]
         self._seed = seed
         self._most = assignments
@@ -253,28 +314,54 @@ class _Crew:
         self._out_of_time = 0
 
     def do(self, hit_id: str) -> None:
-        # One transaction for all workers on a HIT: writing to disk is what takes time here.
-        with sweep.writing(self._store) as (connection, now):
-            text = worker.question_of(connection, hit_id)
-            key = f"{self._seed}\n{self._copy(text)}\n{text}"
-            question = questions.parse(text)
-            form = forms.read(question)
-            if form.asks_nothing:
-                self._without_form.append(hit_id)
-            hit = sweep.find_hit(connection, hit_id)
-            # Nobody else takes any of them before this transaction ends.
-            left = hit.available if hit is not None and lifecycle.is_open(hit, now) else 0
-            wanted = left if self._most is None else min(left, self._most)
-            duration = 0 if hit is None else self._duration(connection, hit.hit_type_id)
-            done = 0
-            for name in self._order(key):
-                if done >= wanted:
-                    break
-                task = _Task(hit_id, name, question, form, key, duration)
-                done += self._submit(connection, now, task)
+        if self._place is not None and self._place.has(hit_id):
+            done, left = self._do_there(self._place, hit_id)
+        else:
+            done, left = self._do_here(hit_id)
         self._hits += bool(done)
         self._assignments += done
         self._left += max(left - done, 0)
+
+    def _do_here(self, hit_id: str) -> tuple[int, int]:
+        # One transaction for all workers on a HIT: writing to disk is what takes time here.
+        with sweep.writing(self._store) as (connection, now):
+            task, left = self._look_at(connection, now, hit_id)
+            if task.form.asks_nothing:
+                self._without_form.append(hit_id)
+            wanted = left if self._most is None else min(left, self._most)
+            done = 0
+            for name in self._order(task.key):
+                # Nobody else takes any of them before this transaction ends.
+                if done >= wanted:
+                    break
+                done += self._submit(connection, now, dataclasses.replace(task, worker_id=name))
+        return done, left
+
+    def _do_there(self, place: Place, hit_id: str) -> tuple[int, int]:
+        with sweep.reading(self._store) as (connection, now):
+            task, left = self._look_at(connection, now, hit_id)
+        wanted = left if self._most is None else min(left, self._most)
+        done = tried = 0
+        for name in self._order(task.key):
+            # Who fails there fails because of the page: another worker would, too.
+            if tried >= wanted:
+                break
+            with contextlib.suppress(worker.WorkerError):
+                done += self._send(place, dataclasses.replace(task, worker_id=name))
+                tried += 1
+        return done, left
+
+    def _look_at(
+        self, connection: sqlalchemy.Connection, now: int, hit_id: str
+    ) -> tuple[_Task, int]:
+        """Read a HIT; tell how many of its assignments are left."""
+        text = worker.question_of(connection, hit_id)
+        key = f"{self._seed}\n{self._copy(text)}\n{text}"
+        question = questions.parse(text)
+        hit = sweep.find_hit(connection, hit_id)
+        left = hit.available if hit is not None and lifecycle.is_open(hit, now) else 0
+        duration = 0 if hit is None else self._duration(connection, hit.hit_type_id)
+        return _Task(hit_id, "", question, forms.read(question), key, duration), left
 
     def report(self) -> WorkReport:
         return WorkReport(
@@ -307,10 +394,7 @@ class _Crew:
         return iter(_chance(key).sample(self._workers, len(self._workers)))
 
     def _submit(self, connection: sqlalchemy.Connection, now: int, task: _Task) -> bool:
-        chance = _chance(f"{task.worker_id}\n{task.key}")
-        spammer = task.worker_id in self._spammers
-        typical = _SPAM_SECONDS if spammer else _TYPICAL_WORK_SECONDS
-        seconds = round(typical * chance.lognormvariate(0, 0.6) / self._manner.speed)
+        chance, seconds = self._begin(task)
         try:
             assignment_id = worker.accept_in(
                 connection,
@@ -322,17 +406,70 @@ class _Crew:
             )
         except worker.WorkerError:
             return False  # has done it before, or is not admitted
-        filled = forms.fill(task.form, chance, knowledge=None if spammer else self._knowledge(task))
+        filled = forms.fill(task.form, chance, knowledge=self._knowledge(task))
         worker.submit_in(
             connection, now, assignment_id, task.worker_id, filled.fields, asked=task.question
         )
-        self._active.add(task.worker_id)
-        self._unfilled.update(dict.fromkeys(filled.unfilled))
-        self._untold.update(dict.fromkeys((task.hit_id, name) for name in filled.untold))
-        self._out_of_time += seconds >= task.duration_seconds
+        self._note(task, filled)
+        self._finish(task, seconds)
         return True
 
-    def _knowledge(self, task: _Task) -> forms.Knowledge:
+    def _send(self, place: Place, task: _Task) -> bool:
+        chance, seconds = self._begin(task)
+        knowledge = self._knowledge(task)
+
+        def answer(form: forms.Form) -> forms.Answers:
+            answers = forms.answer(form, chance, knowledge=knowledge)
+            self._note(task, answers)
+            return answers
+
+        def accept() -> str:
+            with sweep.writing(self._store) as (connection, now):
+                return worker.accept_in(
+                    connection, now, task.hit_id, task.worker_id, veteran=self._veterans
+                )
+
+        errand = Errand(task.hit_id, task.worker_id, task.question, answer, accept)
+        assignment_id = place.do(errand)
+        if assignment_id is None:
+            return False
+        self._backdate(assignment_id, seconds, task.duration_seconds)
+        self._finish(task, seconds)
+        return True
+
+    def _begin(self, task: _Task) -> tuple[random.Random, int]:
+        """Give a worker's chance on a HIT, and how many seconds the work takes."""
+        chance = _chance(f"{task.worker_id}\n{task.key}")
+        typical = _SPAM_SECONDS if task.worker_id in self._spammers else _TYPICAL_WORK_SECONDS
+        return chance, round(typical * chance.lognormvariate(0, 0.6) / self._manner.speed)
+
+    def _note(self, task: _Task, done: forms.Filled | forms.Answers) -> None:
+        self._unfilled.update(dict.fromkeys(done.unfilled))
+        self._untold.update(dict.fromkeys((task.hit_id, name) for name in done.untold))
+
+    def _finish(self, task: _Task, seconds: int) -> None:
+        self._active.add(task.worker_id)
+        self._out_of_time += seconds >= task.duration_seconds
+
+    def _backdate(self, assignment_id: str, seconds: int, duration: int) -> None:
+        """Have work begun as long before its submission as it took by the worker's own pace."""
+        table, hits = schema.assignments, schema.hits
+        with sweep.writing(self._store) as (connection, _):
+            row = connection.execute(
+                select(table.c.submitted_at, hits.c.created_at)
+                .join(hits, hits.c.hit_id == table.c.hit_id)
+                .where(table.c.assignment_id == assignment_id)
+            ).one()
+            begun = max(row.created_at, row.submitted_at - min(seconds, duration - 1))
+            connection.execute(
+                table.update()
+                .where(table.c.assignment_id == assignment_id)
+                .values(accepted_at=begun, deadline=begun + duration)
+            )
+
+    def _knowledge(self, task: _Task) -> forms.Knowledge | None:
+        if task.worker_id in self._spammers:
+            return None
         accuracy = self._manner.accuracy
         return forms.Knowledge(
             truth=self._truth.get(task.hit_id, {}),

@@ -48,6 +48,11 @@ _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", ""})
 # How often a worker who is to be wrong draws anew, where that was right by accident.
 _ATTEMPTS: Final = 30
+_FILE_BYTES: Final = 20
+MARK: Final = "data-turkbatch"
+"""Attribute by which elements are known again: who made the page's text gives each a mark."""
+IMAGE_SIZE: Final = "data-turkbatch-image"
+"""Attribute of a widget with its picture's width and height, such as ``640x480``."""
 # A transparent picture of one pixel.
 _PIXEL: Final = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5Er"
@@ -67,11 +72,14 @@ class Drawn:
         What it adds to a crowd-form's object.
     unfilled : tuple of str
         Names for which no value was found that the page would take.
+    file_bytes : int
+        Size of the file that is handed in, where one is asked for.
     """
 
     posted: tuple[tuple[str, str], ...] = ()
     output: dict[str, object] = dataclasses.field(default_factory=dict)
     unfilled: tuple[str, ...] = ()
+    file_bytes: int = 0
 
 
 def _unknowable(_truth: str) -> None:
@@ -95,6 +103,8 @@ class Field:
         that could be answered here.
     choice : bool
         Whether it offers what can be answered, so that workers may agree on it.
+    marks : tuple of str
+        Of the elements that it was read from, where these have any (:data:`MARK`).
     """
 
     name: str
@@ -102,6 +112,7 @@ class Field:
     asks: bool = True
     know: Callable[[str], Drawn | None] = _unknowable
     choice: bool = False
+    marks: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +134,23 @@ class Form:
     def asks_nothing(self) -> bool:
         """Whether there is nothing on it that a worker could fill in."""
         return not any(field.asks for field in self.fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What a worker does with a form.
+
+    Parameters
+    ----------
+    drawn : tuple of Drawn
+        One for each field of the form, in its order.
+    unfilled, untold : tuple of str
+        As of :class:`Filled`.
+    """
+
+    drawn: tuple[Drawn, ...]
+    unfilled: tuple[str, ...]
+    untold: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,16 +269,42 @@ def fill(form: Form, chance: random.Random, *, knowledge: Knowledge | None = Non
     Filled
         What the page would post.
     """
+    answers = answer(form, chance, knowledge=knowledge)
+    return Filled(_posted(form, answers.drawn), answers.unfilled, answers.untold)
+
+
+def answer(form: Form, chance: random.Random, *, knowledge: Knowledge | None = None) -> Answers:
+    """Decide what to do with each field of a form.
+
+    Parameters
+    ----------
+    form : Form
+        From :func:`read`.
+    chance : random.Random
+        The same one gives the same answers.
+    knowledge : Knowledge, optional
+        What is right; without it every answer is a guess.
+
+    Returns
+    -------
+    Answers
+        For :func:`fill`, or for whoever fills in the page itself.
+    """
     known = knowledge or Knowledge()
-    drawn = [_answer(field, chance, known) for field in form.fields]
+    drawn = tuple(_answer(field, chance, known) for field in form.fields)
     unfilled = tuple(name for one in drawn for name in one.unfilled)
     untold = tuple(
         field.name
         for field in form.fields
         if field.name in known.truth and known.right(field) is None
     )
+    return Answers(drawn, unfilled, untold)
+
+
+def _posted(form: Form, drawn: Sequence[Drawn]) -> list[tuple[str, str]]:
+    """Put answers together as the form posts them."""
     if form.style == "plain":
-        return Filled([pair for one in drawn for pair in one.posted], unfilled, untold)
+        return [pair for one in drawn for pair in one.posted]
     merged: dict[str, object] = {}
     for one in drawn:
         for name, value in one.output.items():
@@ -258,10 +312,10 @@ def fill(form: Form, chance: random.Random, *, knowledge: Knowledge | None = Non
             # The same name twice: one object with a key for each value.
             both = isinstance(before, dict) and isinstance(value, dict)
             merged[name] = {**before, **value} if both else value  # type: ignore[dict-item]
-    answer = dict(sorted(merged.items()))
+    whole = dict(sorted(merged.items()))
     if form.style == "task-answers":
-        return Filled([("taskAnswers", _json([answer]))], unfilled, untold)
-    return Filled(sorted(_leaves(answer)), unfilled, untold)
+        return [("taskAnswers", _json([whole]))]
+    return sorted(_leaves(whole))
 
 
 def _answer(field: Field, chance: random.Random, knowledge: Knowledge) -> Drawn:
@@ -354,6 +408,14 @@ def _unlikeliness(form: etree._Element) -> int:
 
 def _fields(scope: etree._Element, *, crowd: bool) -> Iterator[Field]:
     """Find the fields, those of one name together at the place of the first."""
+    for field, elements in _with_elements(scope, crowd=crowd):
+        marks = tuple(element.get(MARK, "") for element in elements if MARK in element.attrib)
+        yield dataclasses.replace(field, marks=marks)
+
+
+def _with_elements(
+    scope: etree._Element, *, crowd: bool
+) -> Iterator[tuple[Field, Sequence[etree._Element]]]:
     done: set[object] = set()
     clicked = False
     for element in scope.iter():
@@ -365,33 +427,35 @@ def _fields(scope: etree._Element, *, crowd: bool) -> Iterator[Field]:
             group = _group_of(element, scope)
             if group not in done:
                 done.add(group)
-                yield _crowd_radio(_members(scope, group))
+                buttons = _members(scope, group)
+                yield _crowd_radio(buttons), buttons
         elif crowd and tag in _WIDGETS:
-            yield _widget(element)
+            yield _widget(element), [element]
         elif not name:
             continue
         elif tag in _CROWD_TEXT:
-            yield _text_field(_crowd_text(element))
+            yield _text_field(_crowd_text(element)), [element]
         elif tag in _CROWD_BOXES:
-            yield _crowd_box(element)
+            yield _crowd_box(element), [element]
         elif tag == "crowd-slider":
-            yield _slider(element)
+            yield _slider(element), [element]
         elif tag == "select":
-            yield _select(element)
+            yield _select(element), [element]
         elif tag == "textarea":
-            yield _text_field(_textarea(element))
+            yield _text_field(_textarea(element)), [element]
         elif tag == "input" and (kind := _kind(element)) in ("radio", "checkbox"):
             if (kind, name) not in done:
                 done.add((kind, name))
                 same = [e for e in scope.iter("input") if _kind(e) == kind]
-                yield _options(kind, name, [e for e in same if e.get("name") == name])
+                same = [e for e in same if e.get("name") == name]
+                yield _options(kind, name, same), same
         elif tag in ("input", "button") and _kind(element) in _BUTTONS:
             # A browser posts the button that was clicked, and no other.
             if not clicked and _kind(element) == "submit":
                 clicked = True
-                yield _fixed(name, element.get("value", ""))
+                yield _fixed(name, element.get("value", "")), [element]
         elif tag == "input":
-            yield _input(element, scope)
+            yield _input(element, scope), [element]
 
 
 def _is_asked(element: etree._Element, scope: etree._Element) -> bool:
@@ -419,9 +483,12 @@ def _fixed(name: str, value: str) -> Field:
 
 def _input(element: etree._Element, scope: etree._Element) -> Field:
     name, kind = element.get("name", ""), _kind(element)
-    if kind in ("hidden", "file") or "readonly" in element.attrib:
+    if kind == "file":
         # A file is never sent: the service doesn't store what externalSubmit is given.
-        return _fixed(name, "" if kind == "file" else element.get("value", ""))
+        chosen = Drawn(((name, ""),), file_bytes=_FILE_BYTES)
+        return Field(name, lambda _: chosen, asks=False)
+    if kind == "hidden" or "readonly" in element.attrib:
+        return _fixed(name, element.get("value", ""))
     listed = element.get("list")
     options = [
         option.get("value") or _content(option)
@@ -605,16 +672,17 @@ def _group_of(button: etree._Element, scope: etree._Element) -> object:
     return ("crowd-radio-button", button.get("name"))
 
 
-def _members(scope: etree._Element, group: object) -> list[tuple[str, str]]:
+def _members(scope: etree._Element, group: object) -> list[etree._Element]:
     return [
-        (button.get("name") or "", button.get("value") or "on")
+        button
         for button in scope.iter("crowd-radio-button")
         if _group_of(button, scope) == group and "disabled" not in button.attrib
     ]
 
 
-def _crowd_radio(buttons: Sequence[tuple[str, str]]) -> Field:
-    named = [(name, value) for name, value in buttons if name]
+def _crowd_radio(buttons: Sequence[etree._Element]) -> Field:
+    given = [(button.get("name") or "", button.get("value") or "on") for button in buttons]
+    named = [(name, value) for name, value in given if name]
 
     def draw(chance: random.Random) -> Drawn:
         return chosen(chance.randrange(len(named))) if named else Drawn()
@@ -719,10 +787,13 @@ def _multi_classifier(element: etree._Element, chance: random.Random) -> dict[st
 
 
 def _boxes(element: etree._Element, chance: random.Random) -> dict[str, Any] | None:
+    image = _image(element)
+
     def box(label: str) -> dict[str, Any]:
-        width, height = chance.randint(20, 200), chance.randint(20, 200)
-        left = chance.randint(0, _IMAGE["width"] - width)
-        top = chance.randint(0, _IMAGE["height"] - height)
+        width = chance.randint(min(20, image["width"]), min(200, image["width"]))
+        height = chance.randint(min(20, image["height"]), min(200, image["height"]))
+        left = chance.randint(0, image["width"] - width)
+        top = chance.randint(0, image["height"] - height)
         return {"height": height, "label": label, "left": left, "top": top, "width": width}
 
     return _drawn_on_image(element, chance, "boundingBoxes", box)
@@ -731,7 +802,7 @@ def _boxes(element: etree._Element, chance: random.Random) -> dict[str, Any] | N
 def _outlines(kind: str, fewest: int, most: int) -> _Make:
     def make(element: etree._Element, chance: random.Random) -> dict[str, Any] | None:
         def outline(label: str) -> dict[str, Any]:
-            corners = [_point(chance) for _ in range(chance.randint(fewest, most))]
+            corners = [_point(element, chance) for _ in range(chance.randint(fewest, most))]
             return {"label": label, "vertices": corners}
 
         return _drawn_on_image(element, chance, kind, outline)
@@ -741,13 +812,13 @@ def _outlines(kind: str, fewest: int, most: int) -> _Make:
 
 def _keypoints(element: etree._Element, chance: random.Random) -> dict[str, Any] | None:
     return _drawn_on_image(
-        element, chance, "keypoints", lambda label: {"label": label, **_point(chance)}
+        element, chance, "keypoints", lambda label: {"label": label, **_point(element, chance)}
     )
 
 
 def _segmentation(element: etree._Element, chance: random.Random) -> dict[str, Any] | None:
     labels = _labels(element)
-    picture = {"inputImageProperties": dict(_IMAGE), "labeledImage": {"pngImageData": _PIXEL}}
+    picture = {"inputImageProperties": _image(element), "labeledImage": {"pngImageData": _PIXEL}}
     colors = {label: f"#{chance.randrange(0x1000000):06x}" for label in labels}
     if element.tag == "crowd-instance-segmentation":
         picture["instances"] = [{"color": color, "label": label} for label, color in colors.items()]
@@ -784,11 +855,20 @@ def _drawn_on_image(
     if not labels:
         return None
     shapes = [shape(chance.choice(labels)) for _ in range(chance.randint(1, 3))]
-    return {kind: shapes, "inputImageProperties": dict(_IMAGE)}
+    return {kind: shapes, "inputImageProperties": _image(element)}
 
 
-def _point(chance: random.Random) -> dict[str, int]:
-    return {"x": chance.randrange(_IMAGE["width"]), "y": chance.randrange(_IMAGE["height"])}
+def _image(element: etree._Element) -> dict[str, int]:
+    """Tell a picture's size, where somebody has seen it."""
+    width, _, height = element.get(IMAGE_SIZE, "").partition("x")
+    if width.isdigit() and height.isdigit():
+        return {"height": int(height), "width": int(width)}
+    return dict(_IMAGE)
+
+
+def _point(element: etree._Element, chance: random.Random) -> dict[str, int]:
+    image = _image(element)
+    return {"x": chance.randrange(image["width"]), "y": chance.randrange(image["height"])}
 
 
 _Make = Callable[[etree._Element, random.Random], dict[str, Any] | None]
@@ -823,6 +903,16 @@ def _question_form(root: etree._Element) -> Iterator[Field]:
             yield _text_field(_free_text(name, free, names, required=required))
         elif selection is not None:
             yield _selection(name, selection, names)
+        elif (file := question.find("q:AnswerSpecification/q:FileUploadAnswer", names)) is not None:
+            yield _upload(name, file, names)
+
+
+def _upload(name: str, answer: etree._Element, names: dict[str, str]) -> Field:
+    least = _number(answer.findtext("q:MinFileSizeInBytes", "", names)) or 0
+    most = _number(answer.findtext("q:MaxFileSizeInBytes", "", names)) or _FILE_BYTES
+    # Files don't travel among a form's fields: whoever can, hands one in.
+    chosen = Drawn(file_bytes=max(least, min(most, _FILE_BYTES)))
+    return Field(name, lambda _: chosen, asks=False)
 
 
 def _free_text(
