@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import datetime
 import sqlite3
 import subprocess
@@ -261,3 +262,46 @@ def test_processes_that_open_a_new_database_at_once_share_it(database_name: str)
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
 
     assert [process.communicate()[0] for process in processes] == ["1000000\n"] * 4
+
+
+def of_version_1(path: Path) -> Path:
+    """Make a database that the first version wrote: a HIT with one approved assignment."""
+    written = (Path(__file__).parents[1] / "data" / "server-v1.sql").read_text("utf-8")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(written)
+    return path
+
+
+def answers_in(opened: store.Store) -> list[tuple[str, str]]:
+    table = schema.assignments
+    with opened.read() as connection:
+        return [
+            tuple(row)
+            for row in connection.execute(sqlalchemy.select(table.c.worker_id, table.c.state))
+        ]
+
+
+def test_a_database_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = of_version_1(tmp_path / "old.db")
+    for _ in range(2):  # the second time it is up to date
+        with store.Store.open(path) as opened:
+            assert answers_in(opened) == [("A1WORKER", "Approved")]
+            with opened.read() as connection:
+                assert connection.execute(schema.people.select()).all() == []
+                version = connection.scalar(
+                    sqlalchemy.select(schema.settings.c.value).where(
+                        schema.settings.c.name == "schema_version"
+                    )
+                )
+            assert version == str(schema.VERSION)
+
+
+def test_a_backup_of_an_earlier_version_is_restored(
+    database: store.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    database.restore(of_version_1(tmp_path / "old.db"))
+
+    assert answers_in(database) == [("A1WORKER", "Approved")]
+    with store.Store.open(database.backup(tmp_path / "new.db")) as opened:
+        assert answers_in(opened) == [("A1WORKER", "Approved")]

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -153,23 +153,27 @@ def read_back(source: sqlalchemy.Connection, connection: sqlalchemy.Connection) 
         _count_on(connection)
 
 
-def empty(connection: sqlalchemy.Connection, *, keep: sqlalchemy.Table | None = None) -> None:
+def empty(
+    connection: sqlalchemy.Connection, *, keep: Collection[sqlalchemy.Table] = frozenset()
+) -> None:
     """Delete every row of every table.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a writing transaction.
-    keep : sqlalchemy.Table, optional
-        All tables but this one.
+    keep : collection of sqlalchemy.Table
+        All tables but these.
     """
     for table in reversed(schema.metadata.sorted_tables):
-        if table is not keep:
+        if table not in keep:
             connection.execute(table.delete())
 
 
 def _copy_rows(source: sqlalchemy.Connection, target: sqlalchemy.Connection) -> None:
-    for table in schema.metadata.sorted_tables:
+    # One that an earlier version wrote has fewer tables.
+    known = set(sqlalchemy.inspect(source).get_table_names())
+    for table in (table for table in schema.metadata.sorted_tables if table.name in known):
         rows = source.execution_options(yield_per=_CHUNK).execute(table.select())
         for chunk in rows.mappings().partitions():
             target.execute(table.insert(), [dict(row) for row in chunk])

@@ -5,7 +5,8 @@ whole cents. ``due_at`` is the next moment at which a row changes by itself (exp
 abandonment, automatic approval, disposal): what is due is found by one look at an index,
 so nothing has to be polled.
 
-The number in :data:`VERSION` is written into the database; raise it with every change here.
+The number in :data:`VERSION` is written into the database; raise it with every change here,
+and have :mod:`turkbatch.server.store` bring older databases up to it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 import sqlalchemy
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-VERSION = 1
+VERSION = 2
+"""2 added the tables of real people: from groups on to the end."""
 
 metadata = sqlalchemy.MetaData()
 
@@ -389,4 +391,165 @@ file_links = Table(
     Column("token", String(64), primary_key=True),
     Column("file_key", String(64), nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+# Real people: whoever signs in to the worker site, or arrives by a link, where others can
+# reach it. Simulated workers and whoever signs in on a loopback address have no row here.
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    # Days after which people who did nothing more are erased; null: never
+    Column("retention_days", Integer),
+    # Whether addresses and browsers are written down
+    Column("records_addresses", Integer, nullable=False),
+)
+
+# What a group's people agree to. The newest version is in force; an empty text ends it.
+consent_texts = Table(
+    "consent_texts",
+    metadata,
+    Column("group_name", String(64), ForeignKey("groups.name"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("worker_id", String(64), primary_key=True),
+    Column("group_name", String(64), ForeignKey("groups.name"), nullable=False),
+    # Who vouches for them: "invited", or a provider's name
+    Column("origin", String(32), nullable=False),
+    # What the provider calls them; null for those who were invited
+    Column("participant_id", String(128)),
+    # Argon2's own notation, with its parameters; null until one is set
+    Column("password_hash", Text),
+    # Raised to end all sessions
+    Column("generation", Integer, nullable=False),
+    # Since the last success. By the machine's clock, as all that concerns signing in
+    Column("failed_sign_ins", Integer, nullable=False),
+    Column("locked_until", BigInteger),
+    Column("disabled_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    # To the day, which is all that a term in days needs
+    Column("seen_at", BigInteger, nullable=False),
+    sqlalchemy.UniqueConstraint("group_name", "origin", "participant_id"),
+)
+
+# One-time links, by a hash: who reads the database can't use them.
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("worker_id", String(64), ForeignKey("people.worker_id"), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+Index("invitations_by_worker", invitations.c.worker_id)
+
+# Who agreed to which version, or did not. Kept under the pseudonym of those who are erased.
+consents = Table(
+    "consents",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("worker_id", String(64), nullable=False),
+    Column("group_name", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("agreed", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # Only where the group says so
+    Column("address", Text),
+    Column("browser", Text),
+)
+Index("consents_by_worker", consents.c.worker_id, consents.c.sequence)
+
+# Recruiting links: the addresses that a platform sends its participants to.
+links = Table(
+    "links",
+    metadata,
+    # Part of the address, and not to be guessed
+    Column("link_id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("group_name", String(64), ForeignKey("groups.name"), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    # How many participants can be at work or done; null: any number
+    Column("places", Integer),
+    # HITs that each participant does at most
+    Column("hits_each", Integer, nullable=False),
+    # How long a place is kept for a participant who is at work
+    Column("lease_seconds", BigInteger, nullable=False),
+    # Names of parameters, codes, addresses and secrets, in JSON: turkbatch.server.links
+    Column("settings", Text, nullable=False),
+)
+
+# What the participants of a link do: HITs, or all of a HIT type.
+link_work = Table(
+    "link_work",
+    metadata,
+    Column("link_id", String(64), ForeignKey("links.link_id"), primary_key=True),
+    # hit or hit_type
+    Column("kind", String(16), primary_key=True),
+    Column("id", String(64), primary_key=True),
+)
+
+# One participant's way through one session of a link.
+visits = Table(
+    "visits",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("visit_id", String(64), nullable=False, unique=True),
+    Column("link_id", String(64), ForeignKey("links.link_id"), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("participant_id", String(128), nullable=False),
+    Column("study_id", String(128), nullable=False),
+    Column("session_id", String(128), nullable=False),
+    # Further parameters of the address that the link keeps, in JSON
+    Column("extras", Text, nullable=False),
+    # What proves the ids: nothing, api, or token
+    Column("verified", String(16), nullable=False),
+    # As turkbatch.server.links says
+    Column("state", String(16), nullable=False),
+    Column("arrived_at", BigInteger, nullable=False),
+    # Until when a place is kept; null once the visit is over
+    Column("holds_until", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("address", Text),
+    Column("browser", Text),
+    sqlalchemy.UniqueConstraint("link_id", "participant_id", "session_id"),
+)
+Index("visits_by_link", visits.c.link_id, visits.c.state)
+Index("visits_by_worker", visits.c.worker_id)
+
+# Which assignments were done in which visit.
+visit_assignments = Table(
+    "visit_assignments",
+    metadata,
+    Column("assignment_id", String(64), primary_key=True),
+    Column("visit_id", String(64), ForeignKey("visits.visit_id"), nullable=False),
+)
+Index("visit_assignments_by_visit", visit_assignments.c.visit_id)
+
+# What was written into files that a platform pays by, so that nothing is written twice.
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("link_id", String(64), ForeignKey("links.link_id"), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    # approval or bonus
+    Column("kind", String(16), nullable=False),
+    # What it is for: a session, or a bonus; once for each
+    Column("subject", String(128), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+    # All that went into one file
+    Column("file_id", String(64), nullable=False),
+    sqlalchemy.UniqueConstraint("link_id", "kind", "subject"),
 )

@@ -30,6 +30,16 @@ _BUSY_TIMEOUT_MS = 60_000
 # Any number, as long as every process uses the same one.
 _POSTGRESQL_LOCK = 7_283_645_101
 _WRITES = "turkbatch_writes"
+_KEPT_BY_RESET = frozenset(
+    {
+        schema.requester_keys,
+        schema.groups,
+        schema.consent_texts,
+        schema.people,
+        schema.invitations,
+        schema.consents,
+    }
+)
 
 
 class StoreError(Exception):
@@ -146,7 +156,9 @@ class Store:
                 yield connection
 
     def reset(self) -> Path:
-        """Empty all tables but the requesters' keys, after a backup copy has been written.
+        """Empty all tables but those of keys and people, after a backup has been written.
+
+        People keep their accounts and what they agreed to; links, which lead to HITs, go.
 
         Returns
         -------
@@ -162,7 +174,7 @@ class Store:
         # between is in neither.
         with self.write() as connection:
             backup = self.backup(self._free_name())
-            copies.empty(connection, keep=schema.requester_keys)
+            copies.empty(connection, keep=_KEPT_BY_RESET)
             _write_version(connection)
         return backup
 
@@ -218,11 +230,12 @@ class Store:
         """
         try:
             with copies.reading(source) as copied:
-                if _is_empty(copied, str(source)):
+                if _version(copied, str(source)) is None:
                     raise StoreError(f"{source}: is empty, and no backup")
                 with self.write() as connection:
                     backup = self.backup(self._free_name())
                     copies.read_back(copied, connection)
+                    _write_version(connection)
         except copies.CopyError as error:
             raise StoreError(str(error)) from error
         return backup
@@ -235,12 +248,13 @@ class Store:
     def _prepare(self) -> None:
         try:
             with self.read() as connection:
-                empty = _is_empty(connection, self.database)
-            if not empty:
+                current = _version(connection, self.database) == schema.VERSION
+            if current:
                 return
             with self.write() as connection:
                 # Another process may have been faster.
-                if _is_empty(connection, self.database):
+                if _version(connection, self.database) != schema.VERSION:
+                    # Later versions have added tables, and changed none.
                     schema.metadata.create_all(connection)
                     _write_version(connection)
         except exc.DBAPIError as error:
@@ -263,11 +277,11 @@ def _url(database: str | Path) -> sqlalchemy.URL:
     return url
 
 
-def _is_empty(connection: sqlalchemy.Connection, name: str) -> bool:
-    """Tell whether there is no table yet; refuse tables that are not ours."""
+def _version(connection: sqlalchemy.Connection, name: str) -> int | None:
+    """Read the version of the tables, None if there are none; refuse tables that are not ours."""
     tables = set(sqlalchemy.inspect(connection).get_table_names())
     if not tables:
-        return True
+        return None
     if schema.settings.name not in tables:
         raise StoreError(f"{name}: is not the database of a turkbatch server")
     version = connection.scalar(
@@ -280,13 +294,13 @@ def _is_empty(connection: sqlalchemy.Connection, name: str) -> bool:
             f"{name}: was written by a later turkbatch (database version {version}, this one "
             f"knows {schema.VERSION}); upgrade turkbatch"
         )
-    return False
+    return int(version)
 
 
 def _write_version(connection: sqlalchemy.Connection) -> None:
-    connection.execute(
-        schema.settings.insert().values(name=_VERSION_SETTING, value=str(schema.VERSION))
-    )
+    table = schema.settings
+    connection.execute(table.delete().where(table.c.name == _VERSION_SETTING))
+    connection.execute(table.insert().values(name=_VERSION_SETTING, value=str(schema.VERSION)))
 
 
 # All that one kind of database needs and another does not is below this line.
