@@ -1,18 +1,29 @@
 from __future__ import annotations
 
+import platform
+import time
+from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import boto3
+import botocore
 import botocore.exceptions
 import pytest
+from botocore.utils import parse_timestamp
 
 from tests.conftest import plain_client
-from turkbatch import errors
+from turkbatch import __version__, errors
 from turkbatch.mturk import client as clients
 from turkbatch.mturk import environments
 from turkbatch.mturk.environments import LIVE, SANDBOX
 
 LOCAL = environments.local("server.db")
+QUESTION = """\
+<HTMLQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/\
+HTMLQuestion.xsd"><HTMLContent><![CDATA[<p>?</p>]]></HTMLContent><FrameHeight>0</FrameHeight>\
+</HTMLQuestion>"""
 PROFILE = "[nobody]\naws_access_key_id = AKIA\naws_secret_access_key = secret\n"
 
 
@@ -168,6 +179,54 @@ def test_no_key_of_the_users_is_sent_to_this_machine(
     made.get_account_balance()
     assert "local/" in sent[0]
     assert "AKIAOFTHEUSER" not in sent[0]
+
+
+def test_every_request_says_who_sends_it(mturk: str) -> None:
+    sent: list[Any] = []
+    made = clients.create(environments.at(mturk))
+    made.meta.events.register(
+        "before-send.mturk.*", lambda request, **_: sent.append(request.headers["User-Agent"])
+    )
+    made.get_account_balance()
+    assert sent == [
+        f"turkbatch/{__version__} Boto3/{boto3.__version__}"
+        f" Python/{platform.python_version()} Botocore/{botocore.__version__}".encode()
+    ]
+
+
+@pytest.fixture
+def _far_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "America/Los_Angeles")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_west")
+def test_times_come_in_utc_and_are_the_moments_that_boto3_gives(mturk: str) -> None:
+    plain = plain_client(mturk)
+    hit_id = plain.create_hit(
+        MaxAssignments=1,
+        LifetimeInSeconds=600,
+        AssignmentDurationInSeconds=60,
+        Reward="0.10",
+        Title="T",
+        Description="D",
+        Question=QUESTION,
+    )["HIT"]["HITId"]
+    theirs = plain.get_hit(HITId=hit_id)["HIT"]
+    ours = clients.create(environments.at(mturk)).get_hit(HITId=hit_id)["HIT"]
+    assert ours == theirs
+    assert ours["CreationTime"].tzinfo is UTC
+    assert theirs["CreationTime"].tzinfo is not UTC
+
+
+@pytest.mark.parametrize(
+    "value", [1.782909015e9, 1782909015, "1782909015", "2026-07-01T12:30:15Z", 0, -1e9]
+)
+def test_a_time_of_any_form_is_read_as_botocore_does(value: Any) -> None:
+    assert clients._moment(value) == parse_timestamp(value)
 
 
 def test_a_url_that_boto3_refuses_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
