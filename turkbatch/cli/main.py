@@ -16,13 +16,14 @@ from turkbatch.cli import options, presenter
 
 SECTIONS: Mapping[str, str] = {
     "batch": "Batches",
+    "review": "Batches",
     "definition": "Before a batch",
     "extract": "Results",
     "qualificationtype": "Qualification types",
     "workers": "Workers",
     "server": "A server of your own",
 }
-"""What the commands of a module are about, in the order in which they are shown."""
+"""The heading under which the commands of a module are shown, in this order."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "create-batch": (
@@ -42,7 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Tell how far BATCH_DIR is: its HITs and assignments, money and times.",
     ),
     "review-batch": (
-        "batch",
+        "review",
         "Approve or reject what workers submitted for BATCH_DIR, one by one or all at once.",
     ),
     "save-batch": (
@@ -178,10 +179,14 @@ class LazyCommands(presenter.Commands):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Show the commands by what they are about."""
-        for module, heading in SECTIONS.items():
+        for heading in dict.fromkeys(SECTIONS.values()):
             with formatter.section(heading):
                 formatter.write_dl(
-                    [(name, text) for name, (home, text) in COMMANDS.items() if home == module]
+                    [
+                        (name, text)
+                        for name, (module, text) in COMMANDS.items()
+                        if SECTIONS[module] == heading
+                    ]
                 )
 
 

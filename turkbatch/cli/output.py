@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import rich.console
     import rich.progress
 
+    from turkbatch.mturk.environments import Environment
+
 PLAIN_EVERY_SECONDS = 5.0
 """How often a plain line tells of progress where stderr is no terminal."""
 WIDE = 10_000
@@ -73,6 +75,15 @@ def agree(question: str) -> None:
         raise errors.RefusedError("no answer; nothing was sent. Give --yes to agree beforehand")
     if answer.lower() not in {"y", "yes"}:
         raise errors.RefusedError("not agreed to; nothing was sent")
+
+
+def site(environment: Environment) -> str:
+    """Name the place in a question about money; nobody shall take live for another."""
+    return {
+        "live": "on the LIVE site, for REAL MONEY",
+        "sandbox": "in MTurk's sandbox, where nothing is charged",
+        "local": "on the embedded server",
+    }.get(environment.name, f"on {environment.place}")
 
 
 def console(*, stderr: bool = False) -> rich.console.Console:
