@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import boto3
 import botocore.config
 import click.testing
 import pytest
+import sqlalchemy
 
 from turkbatch import connect
 from turkbatch.cli import main
@@ -19,6 +22,8 @@ from turkbatch.server import app, service
 if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
 
+# Read here, since tests run without the variables that turkbatch knows.
+POSTGRESQL = os.environ.get("TURKBATCH_TEST_POSTGRESQL")
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., click.testing.Result]
 
@@ -34,6 +39,33 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("TURKBATCH_SERVER_DB", str(tmp_path / "server.db"))
+
+
+@pytest.fixture
+def new_database(tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Name a database that has nothing in it yet: a file, or a URL on PostgreSQL."""
+    numbers = itertools.count(1)
+    if POSTGRESQL is None:
+        yield lambda: str(tmp_path / f"mturk-{next(numbers)}.db")
+        return
+    url, unique = sqlalchemy.make_url(POSTGRESQL), uuid.uuid4().hex
+    engine = sqlalchemy.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sqlalchemy.NullPool,
+    )
+    made = []
+
+    def make() -> str:
+        made.append(f"test_{unique}_{next(numbers)}")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {made[-1]}")
+        return url.set(database=made[-1]).render_as_string(hide_password=False)
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -7,17 +7,13 @@ The database is an SQLite file, or one on the PostgreSQL server whose URL is in
 from __future__ import annotations
 
 import functools
-import itertools
-import os
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
-import sqlalchemy
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -27,9 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
 Refused = Callable[..., tuple[str, str | None, str]]
-
-# Read here, since tests run without the variables that turkbatch knows.
-POSTGRESQL = os.environ.get("TURKBATCH_TEST_POSTGRESQL")
 
 _SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
 _PAGE = """<!DOCTYPE html><html><body><form name='mturk_form' method='post' id='mturk_form'>
@@ -59,33 +52,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_MTURK", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-
-
-@pytest.fixture
-def new_database(tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Name a database that has nothing in it yet: a file, or a URL on PostgreSQL."""
-    numbers = itertools.count(1)
-    if POSTGRESQL is None:
-        yield lambda: str(tmp_path / f"mturk-{next(numbers)}.db")
-        return
-    url, unique = sqlalchemy.make_url(POSTGRESQL), uuid.uuid4().hex
-    engine = sqlalchemy.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        isolation_level="AUTOCOMMIT",
-        poolclass=sqlalchemy.NullPool,
-    )
-    made = []
-
-    def make() -> str:
-        made.append(f"test_{unique}_{next(numbers)}")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {made[-1]}")
-        return url.set(database=made[-1]).render_as_string(hide_password=False)
-
-    yield make
-    with engine.connect() as connection:
-        for name in made:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
