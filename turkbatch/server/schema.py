@@ -485,8 +485,10 @@ links = Table(
     Column("hits_each", Integer, nullable=False),
     # How long a place is kept for a participant who is at work
     Column("lease_seconds", BigInteger, nullable=False),
-    # Names of parameters, codes, addresses and secrets, in JSON: turkbatch.server.links
+    # Names of parameters, codes, addresses and secrets, in JSON: turkbatch.server.recruiting
     Column("settings", Text, nullable=False),
+    # When the provider was last asked what became of its submissions, by the machine's clock
+    Column("synced_at", BigInteger),
 )
 
 # What the participants of a link do: HITs, or all of a HIT type.
@@ -520,6 +522,8 @@ visits = Table(
     # Until when a place is kept; null once the visit is over
     Column("holds_until", BigInteger),
     Column("ended_at", BigInteger),
+    # What came of asking the provider to credit the participant, where that is done by us
+    Column("credit", Text),
     Column("address", Text),
     Column("browser", Text),
     sqlalchemy.UniqueConstraint("link_id", "participant_id", "session_id"),
@@ -535,6 +539,34 @@ visit_assignments = Table(
     Column("visit_id", String(64), ForeignKey("visits.visit_id"), nullable=False),
 )
 Index("visit_assignments_by_visit", visit_assignments.c.visit_id)
+
+# Answers that came when their assignment was somebody else's already: kept, since they were
+# given in good faith and may be paid.
+late_answers = Table(
+    "late_answers",
+    metadata,
+    Column("assignment_id", String(64), primary_key=True),
+    Column("visit_id", String(64), ForeignKey("visits.visit_id"), nullable=False),
+    Column("worker_id", String(64), nullable=False),
+    Column("hit_id", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # QuestionFormAnswers XML, as an assignment's
+    Column("answer", Text, nullable=False),
+)
+Index("late_answers_by_visit", late_answers.c.visit_id)
+
+# What the provider last said about its submissions to a link, those that never came included.
+platform_submissions = Table(
+    "platform_submissions",
+    metadata,
+    Column("link_id", String(64), ForeignKey("links.link_id"), primary_key=True),
+    Column("session_id", String(128), primary_key=True),
+    Column("participant_id", String(128), nullable=False),
+    Column("study_id", String(128), nullable=False),
+    # In the provider's words
+    Column("status", String(64), nullable=False),
+    Column("code", Text),
+)
 
 # What was written into files that a platform pays by, so that nothing is written twice.
 payouts = Table(
