@@ -216,10 +216,11 @@ def test_an_unknown_hit_is_named(served: service.Service) -> None:
         crowd.work(served, hit_ids=["3XYZ"])
 
 
-def test_workers_have_real_ids_that_stay_the_same() -> None:
+def test_workers_have_real_ids_that_stay_the_same(database: store.Store) -> None:
     ids = [crowd.worker_id(number) for number in range(1, 200)]
 
     assert len(set(ids)) == len(ids)
-    for worker_id in ids:
-        worker.check_worker_id(worker_id)
+    with database.read() as connection:
+        for worker_id in ids:
+            worker.check_worker_id(connection, worker_id)
     assert crowd.worker_id(1) == ids[0]

@@ -172,10 +172,10 @@ def open_hits(
     Page
         Empty if there is no work.
     """
-    worker.check_worker_id(worker_id)
     found: list[Hit] = []
     looked_at = 0
     with sweep.reading(_store(served)) as (connection, now):
+        worker.check_worker_id(connection, worker_id)
         guard = _Guard(connection, worker_id)
         # Requirements are read in Python: what is not to be found is skipped, up to a bound
         # that keeps one page from reading through everything.

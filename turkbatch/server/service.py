@@ -225,5 +225,21 @@ _REFUSED = {
 }
 
 
+def store_of(served: Service | Store) -> Store:
+    """Give the database of a service, or the database itself.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Either.
+
+    Returns
+    -------
+    Store
+        What to read and write.
+    """
+    return served.store if isinstance(served, Service) else served
+
+
 def _faults(given: faults.Faults | str | Iterable[str] | None) -> faults.Faults:
     return given if isinstance(given, faults.Faults) else faults.Faults(given or ())

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,8 +37,6 @@ from turkbatch.server import (
     uploads,
     workforce,
 )
-
-_WORKER_ID = re.compile(r"A[A-Z0-9]{1,63}\Z", re.ASCII)
 
 
 class WorkerError(Exception):
@@ -246,7 +243,6 @@ def offers(
     list of Offer
         Empty if there is no work, or none for which the worker is qualified.
     """
-    check_worker_id(worker_id)
     hits, types, taken = schema.hits, schema.hit_types, schema.assignments
     had = select(taken.c.hit_id).where(
         taken.c.hit_id == hits.c.hit_id,
@@ -264,6 +260,7 @@ def offers(
         .offset(after)
     )
     with sweep.reading(_store(served)) as (connection, _):
+        check_worker_id(connection, worker_id)
         closed = _closed_types(connection, worker_id, action)
         if closed:
             query = query.where(hits.c.hit_type_id.not_in(closed))
@@ -302,8 +299,8 @@ def accept(
         If there is no such HIT, no assignment is left, the worker has done it, is blocked, or
         does not meet the requirements.
     """
-    check_worker_id(worker_id)
     with sweep.writing(_store(served)) as (connection, now):
+        check_worker_id(connection, worker_id)
         return accept_in(connection, now, hit_id, worker_id, seconds_ago=seconds_ago)
 
 
@@ -611,8 +608,8 @@ def request_qualification(
         If the type can't be asked for, has a test, or was asked for before and its retry
         delay has not passed.
     """
-    check_worker_id(worker_id)
     with sweep.writing(_store(served)) as (connection, now), _told():
+        check_worker_id(connection, worker_id)
         row = qualifying.request(connection, now, qualification_type_id, worker_id)
         return _outcome(connection, row)
 
@@ -641,8 +638,8 @@ def take_test(
     WorkerError
         As of :func:`request_qualification`, and if the type has no test.
     """
-    check_worker_id(worker_id)
     with sweep.writing(_store(served)) as (connection, now), _told():
+        check_worker_id(connection, worker_id)
         row = qualifying.start_test(connection, now, qualification_type_id, worker_id)
         known = qualifying.find_type(connection, now, qualification_type_id)
         assert known is not None, "its test was begun a line above"
@@ -703,13 +700,13 @@ def qualifications(
     list of Qualification
         Sorted by name; those that are Inactive or deleted only if the worker holds them.
     """
-    check_worker_id(worker_id)
     types, held = schema.qualification_types, schema.qualifications
     query = select(types).order_by(types.c.name, types.c.sequence)
     if qualification_type_id:
         query = query.where(types.c.qualification_type_id == qualification_type_id)
     own = held.select().where(held.c.worker_id == worker_id)
     with sweep.reading(_store(served)) as (connection, now):
+        check_worker_id(connection, worker_id)
         mine = {row.qualification_type_id: row for row in connection.execute(own)}
         found = [qualifying.Type(*row) for row in connection.execute(query)]
         return [
@@ -754,8 +751,8 @@ def requirements_of(
     WorkerError
         If there is no such HIT.
     """
-    check_worker_id(worker_id)
     with sweep.reading(_store(served)) as (connection, now):
+        check_worker_id(connection, worker_id)
         hit = sweep.find_hit(connection, hit_id)
         if hit is None or hit.deleted_at is not None:
             raise WorkerError(f"There is no HIT {hit_id}.")
@@ -793,8 +790,8 @@ def may(
     WorkerError
         If there is no such HIT.
     """
-    check_worker_id(worker_id)
     with sweep.reading(_store(served)) as (connection, _):
+        check_worker_id(connection, worker_id)
         hit = sweep.find_hit(connection, hit_id)
         if hit is None or hit.deleted_at is not None:
             raise WorkerError(f"There is no HIT {hit_id}.")
@@ -823,8 +820,8 @@ def register(
         Locale, Masters, adult content and work done elsewhere; they replace what was set
         before, which stays without them.
     """
-    check_worker_id(worker_id)
     with sweep.writing(_store(served)) as (connection, _):
+        check_worker_id(connection, worker_id)
         known = workforce.facts(connection, worker_id)
         workforce.register(connection, worker_id, facts or known or workforce.Facts())
 
@@ -890,20 +887,22 @@ def question_of(connection: sqlalchemy.Connection, hit_id: str) -> str:
     )
 
 
-def check_worker_id(worker_id: str) -> None:
+def check_worker_id(connection: sqlalchemy.Connection, worker_id: str) -> None:
     """Refuse what can't be a worker's id.
 
     Parameters
     ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
     worker_id : str
-        ``A`` and up to 63 capital letters and digits.
+        ``A`` and up to 63 capital letters and digits, or the id of a person who is here.
 
     Raises
     ------
     WorkerError
-        If it has another form.
+        If it has another form, and nobody has it.
     """
-    if not _WORKER_ID.match(worker_id):
+    if not workforce.is_worker(connection, worker_id):
         raise WorkerError(
             f'"{worker_id}" is no worker id: A and capital letters or digits are needed.'
         )

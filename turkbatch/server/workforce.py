@@ -24,6 +24,10 @@ from sqlalchemy import bindparam, exists, func, select
 
 from turkbatch.server import lifecycle, refusals, requirements, schema
 
+# As MTurk's own, for whom nothing more is asked.
+_MTURK_ID: Final = re.compile(r"A[A-Z0-9]{1,63}\Z", re.ASCII)
+# What platforms call their participants, and labs their annotators.
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
 _SUBDIVISION: Final = re.compile(r"[A-Z0-9]{2}\Z")
 
@@ -248,6 +252,67 @@ def exists_here(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     return any(
         connection.scalar(select(exists().where(table.c.worker_id == worker_id)))
         for table in (schema.workers, schema.assignments, schema.qualification_requests)
+    )
+
+
+def is_of_form(worker_id: str) -> bool:
+    """Tell whether an id could be somebody's here.
+
+    Parameters
+    ----------
+    worker_id : str
+        As sent.
+
+    Returns
+    -------
+    bool
+        True for up to 64 letters, digits and ``._-``, beginning with a letter or digit.
+    """
+    return _ID.match(worker_id) is not None
+
+
+def is_worker(connection: sqlalchemy.Connection, worker_id: str) -> bool:
+    """Tell whether an id is a worker's: of MTurk's form, or that of a person who is here.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    worker_id : str
+        As sent.
+
+    Returns
+    -------
+    bool
+        False for an id of another form that nobody has.
+    """
+    if _MTURK_ID.match(worker_id):
+        return True
+    people = schema.people
+    return is_of_form(worker_id) and bool(
+        connection.scalar(select(exists().where(people.c.worker_id == worker_id)))
+    )
+
+
+def is_taken(connection: sqlalchemy.Connection, worker_id: str) -> bool:
+    """Tell whether anything here is already somebody's of this id.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    worker_id : str
+        As sent.
+
+    Returns
+    -------
+    bool
+        True for people, and for ids that any record names.
+    """
+    return any(
+        connection.scalar(select(exists().where(table.c.worker_id == worker_id)))
+        for table in schema.metadata.tables.values()
+        if "worker_id" in table.c
     )
 
 
