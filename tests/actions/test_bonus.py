@@ -153,12 +153,12 @@ def test_failures_are_listed_and_the_rest_is_paid(
 
 def test_every_unclear_line_is_named(run: Run, mturk: str) -> None:
     Path("bonuses.csv").write_text(
-        "WorkerId,AssignmentId,BonusAmount,Reason\nA1,3A,1.234,x\nB1,3A,1,x\nA1,3A,0,\n"
+        "WorkerId,AssignmentId,BonusAmount,Reason\nA1,3A,1.234,x\nB 1,3A,1,x\nA1,3A,0,\n"
     )
     refused = run("bonus-workers", "bonuses.csv", "--endpoint-url", mturk, code=1)
     assert [line.split(";")[0] for line in refused.stderr.splitlines()] == [
         'Error: bonuses.csv:2: BonusAmount is "1.234"',
-        'Error: bonuses.csv:3: WorkerId is "B1"',
+        'Error: bonuses.csv:3: WorkerId is "B 1"',
         "Error: bonuses.csv:4: Reason is empty",
         'Error: bonuses.csv:4: BonusAmount is "0"',
     ]

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 Json = Mapping[str, Any]
 
 COLUMNS = ("WorkerId", "AssignmentId", "BonusAmount", "Reason")
-WORKER_ID = re.compile(r"A[A-Z0-9]{1,63}", re.ASCII)
+WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+"""MTurk's own begin with an A and are capitals; a server of one's own has others, too."""
 ASSIGNMENT_ID = re.compile(r"[A-Z0-9]{1,64}", re.ASCII)
 FOLDER = "bonuses"
 

@@ -19,7 +19,7 @@ import email.utils
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from json import encoder
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
 Parameters = Mapping[str, Any]
 
+_WORKER: Final = "CustomerId"
+"""The model's name for the shape of workers' ids."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _INTEGER_BOUNDS = {"integer": 2**31, "long": 2**63}
 # 0001-01-01 and 9999-12-31: beyond them no client has a date
@@ -119,7 +121,9 @@ def operation_of(headers: Mapping[str, str]) -> str:
     return operation
 
 
-def parse_request(operation: str, body: bytes) -> Request:
+def parse_request(
+    operation: str, body: bytes, *, is_person: Callable[[str], bool] = lambda _: False
+) -> Request:
     """Read a request's body and hold it against the model.
 
     Parameters
@@ -128,6 +132,9 @@ def parse_request(operation: str, body: bytes) -> Request:
         One that the model has.
     body : bytes
         As received. An empty one counts as ``{}``.
+    is_person : callable
+        Tells whether somebody here has this id, which is none of MTurk's: then it passes for
+        a worker's.
 
     Returns
     -------
@@ -144,10 +151,10 @@ def parse_request(operation: str, body: bytes) -> Request:
         raise refusals.too_large(MAX_BODY_BYTES)
     shape = service_model().operation_model(operation).input_shape
     sent = _decode(body)
-    failures: list[str] = []
-    parameters = _checked(shape, sent, "", failures)
-    if failures or not isinstance(parameters, dict):
-        raise refusals.validation(failures)
+    findings = _Findings([], is_person)
+    parameters = _checked(shape, sent, "", findings)
+    if findings.failures or not isinstance(parameters, dict):
+        raise refusals.validation(findings.failures)
     return Request(operation, parameters)
 
 
@@ -312,57 +319,68 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Findings:
+    """What breaks the model, and how to tell whose id one is that the model doesn't know."""
+
+    failures: list[str]
+    is_person: Callable[[str], bool]
+
+
 def _checked(
-    shape: botocore.model.Shape | None, value: object, path: str, failures: list[str]
+    shape: botocore.model.Shape | None, value: object, path: str, findings: _Findings
 ) -> object:
     """Give the value without what the model does not know; note what breaks the model."""
     match shape:
         case botocore.model.StructureShape():
-            return _checked_structure(shape, value, path, failures)
+            return _checked_structure(shape, value, path, findings)
         case botocore.model.ListShape():
             if not isinstance(value, list):
-                failures.append(_constraint(value, path, "Member must be a list"))
+                findings.failures.append(_constraint(value, path, "Member must be a list"))
                 return []
             return [
-                _checked(shape.member, item, f"{path}.{number}.member", failures)
+                _checked(shape.member, item, f"{path}.{number}.member", findings)
                 for number, item in enumerate(value, start=1)
             ]
         case None:  # an operation without input
             return {}
         case _:
-            return _checked_scalar(shape, value, path, failures)
+            return _checked_scalar(shape, value, path, findings)
 
 
 def _checked_structure(
-    shape: botocore.model.StructureShape, value: object, path: str, failures: list[str]
+    shape: botocore.model.StructureShape, value: object, path: str, findings: _Findings
 ) -> dict[str, Any]:
     if not isinstance(value, dict):
-        failures.append(_constraint(value, path, "Member must be a structure"))
+        findings.failures.append(_constraint(value, path, "Member must be a structure"))
         return {}
     checked = {}
     for name, member in shape.members.items():
         # The service names members with a small first letter here ("Value null at 'reason'").
         inner = f"{path}.{name[0].lower()}{name[1:]}".removeprefix(".")
         if value.get(name) is not None:
-            checked[name] = _checked(member, value[name], inner, failures)
+            checked[name] = _checked(member, value[name], inner, findings)
         elif name in shape.required_members:
-            failures.append(_constraint(None, inner, "Member must not be null"))
+            findings.failures.append(_constraint(None, inner, "Member must not be null"))
     return checked
 
 
 def _checked_scalar(
-    shape: botocore.model.Shape, value: object, path: str, failures: list[str]
+    shape: botocore.model.Shape, value: object, path: str, findings: _Findings
 ) -> object:
     if shape.type_name == "timestamp":
         seconds = _timestamp(value)
         if seconds is None:
-            failures.append(_constraint(value, path, "Member must be a timestamp"))
+            findings.failures.append(_constraint(value, path, "Member must be a timestamp"))
         return seconds
     problem = _type_problem(shape.type_name, value)
     if problem is not None:
-        failures.append(_constraint(value, path, problem))
-    else:
-        failures.extend(_constraint(value, path, p) for p in _bound_problems(shape, value))
+        findings.failures.append(_constraint(value, path, problem))
+        return value
+    problems = list(_bound_problems(shape, value))
+    if problems and shape.name == _WORKER and findings.is_person(str(value)):
+        return value
+    findings.failures.extend(_constraint(value, path, problem) for problem in problems)
     return value
 
 

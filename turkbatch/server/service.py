@@ -13,7 +13,17 @@ from typing import get_args
 
 from sqlalchemy import exc
 
-from turkbatch.server import clock, faults, ids, ledger, operations, protocol, refusals, sweep
+from turkbatch.server import (
+    clock,
+    faults,
+    ids,
+    ledger,
+    operations,
+    protocol,
+    refusals,
+    sweep,
+    workforce,
+)
 from turkbatch.server.store import Store
 
 _logger = logging.getLogger(__name__)
@@ -169,7 +179,7 @@ class Service:
         self, operation: str, body: bytes, requester: str, request_id: str
     ) -> protocol.Reply:
         try:
-            request = protocol.parse_request(operation, body)
+            request = protocol.parse_request(operation, body, is_person=self._is_person)
             return self._carry_out(request, requester, request_id)
         except refusals.Refusal as refusal:
             return self._failure(refusal, request_id)
@@ -179,6 +189,10 @@ class Service:
             return protocol.failure(
                 refusals.service_fault(), request_id=request_id, now=time.time()
             )
+
+    def _is_person(self, worker_id: str) -> bool:
+        with self.store.read() as connection:
+            return workforce.is_worker(connection, worker_id)
 
     def _carry_out(
         self, request: protocol.Request, requester: str, request_id: str

@@ -4,8 +4,9 @@ A worker's approval rate and counts follow from the history on this server, to w
 elsewhere before can be added. Locale, Masters and adult content are facts that are set, since
 nothing here could find them out.
 
-Any id of a worker's form is taken for a worker who exists, unless the service is told to know
-its workers; then those exist who were registered, or have a history here.
+Any id of MTurk's form is taken for a worker who exists, unless the service is told to know
+its workers; then those exist who were registered, or have a history here. Ids of another form
+are those of people who have an account here, or came by a recruiting link.
 
 Source: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/
 ApiReference_QualificationRequirementDataStructureArticle.html.
@@ -251,7 +252,12 @@ def exists_here(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     """
     return any(
         connection.scalar(select(exists().where(table.c.worker_id == worker_id)))
-        for table in (schema.workers, schema.assignments, schema.qualification_requests)
+        for table in (
+            schema.workers,
+            schema.assignments,
+            schema.qualification_requests,
+            schema.people,
+        )
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import crowd, ledger, service, worker
+from turkbatch.server import crowd, groups, ledger, people, service, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
@@ -218,3 +218,57 @@ def test_bonuses_that_cannot_be_are_refused(
     unknown = refused(client.list_bonus_payments, HITId="3NONE")
     assert unknown[1] == code + "HITDoesNotExist"
     assert client.list_bonus_payments(AssignmentId=assignment_id)["BonusPayments"] == []
+
+
+PARTICIPANT = "5f0c1e2d3a4b5c6d7e8f9a0b"
+
+
+@pytest.mark.parametrize("worker_id", [PARTICIPANT, "anna.b_c-1", "77"])
+def test_people_who_are_here_are_workers_whatever_their_id_looks_like(
+    served: service.Service,
+    client: MTurkClient,
+    submit: Callable[..., tuple[str, str]],
+    worker_id: str,
+) -> None:
+    people.add(served, groups.DEFAULT, [worker_id])
+    type_id = client.create_qualification_type(
+        Name="Known", Description="Known.", QualificationTypeStatus="Active"
+    )["QualificationType"]["QualificationTypeId"]
+    client.associate_qualification_with_worker(
+        QualificationTypeId=type_id, WorkerId=worker_id, IntegerValue=3
+    )
+    score = client.get_qualification_score(QualificationTypeId=type_id, WorkerId=worker_id)
+    assert (score["Qualification"]["WorkerId"], score["Qualification"]["IntegerValue"]) == (
+        worker_id,
+        3,
+    )
+    client.disassociate_qualification_from_worker(QualificationTypeId=type_id, WorkerId=worker_id)
+    _, assignment_id = submit(worker_id)
+    client.approve_assignment(AssignmentId=assignment_id)
+    client.send_bonus(
+        WorkerId=worker_id, BonusAmount="0.10", AssignmentId=assignment_id, Reason="Thanks."
+    )
+    told = client.notify_workers(Subject="News", MessageText="More work.", WorkerIds=[worker_id])
+    assert told["NotifyWorkersFailureStatuses"] == []
+    client.create_worker_block(WorkerId=worker_id, Reason="spam")
+    assert blocks(client) == [(worker_id, "spam")]
+
+
+def test_an_id_of_another_form_is_nobodys_without_a_person(
+    served: service.Service, client: MTurkClient, refused: Refused
+) -> None:
+    people.add(served, groups.DEFAULT, [PARTICIPANT])
+    code, _, message = refused(
+        client.create_worker_block, WorkerId=PARTICIPANT[:-1] + "c", Reason="spam"
+    )
+    assert code == "ValidationException"
+    assert "expression pattern: ^A[A-Z0-9]+$" in message
+    assert blocks(client) == []
+
+
+def test_people_exist_where_workers_are_known(served: service.Service, client: MTurkClient) -> None:
+    served.known_workers_only = True
+    people.add(served, groups.DEFAULT, ["A1NEW", "anna"])
+    for worker_id in ("A1NEW", "anna"):
+        client.create_worker_block(WorkerId=worker_id, Reason="spam")
+    assert len(blocks(client)) == 2
