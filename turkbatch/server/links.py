@@ -1,0 +1,1181 @@
+"""What participants of a recruiting link do: arrive, work, leave, and end with a code.
+
+A visit is one participant's way through one session of a link. Each of these functions
+decides and writes in one transaction that nobody else writes beside, so that no more
+participants than there are places are at work or done, and no HIT's assignment is given twice,
+from however many processes.
+
+=============  ===========================================================================
+state          meaning
+=============  ===========================================================================
+working        holds a place until a moment, and HITs of the link
+completed      has done the link's number of HITs, or all that there were; keeps the place
+screened_out   does not meet what the HITs require
+full           came when there was no place or no HIT
+no_consent     did not agree to the group's text
+left           went by the button; may arrive again and go on, if there is a place
+timed_out      the time of the place ran out; likewise
+late           then handed in answers when their place was another's: kept, and payable
+returned       the platform, or the requester, took the participant back
+repeated       a new session of a person who had taken part before
+=============  ===========================================================================
+
+What was done is read from the assignments, never from what a page says. Times are by the
+server's own clock. A place that is due to be given back is given back by whoever looks next at
+the link; nothing has to be polled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import sqlalchemy
+from sqlalchemy import func, select
+
+from turkbatch.server import (
+    answers,
+    groups,
+    lifecycle,
+    people,
+    qualifying,
+    questions,
+    recruiting,
+    requirements,
+    schema,
+    service,
+    store,
+    sweep,
+    uploads,
+    worker,
+    workforce,
+)
+
+State = Literal[
+    "working",
+    "completed",
+    "screened_out",
+    "full",
+    "no_consent",
+    "left",
+    "timed_out",
+    "late",
+    "returned",
+    "repeated",
+]
+FINISHED: Final = ("completed", "screened_out", "no_consent", "late")
+"""After these, a person has taken part."""
+RESUMABLE: Final = ("left", "timed_out")
+"""From these, the same session can go on if there is a place."""
+UNPROVEN: Final = "nothing"
+"""What proves the ids of a visit that nothing does; else ``api`` or ``token``."""
+
+_visits = schema.visits
+_did = schema.visit_assignments
+
+
+class NotAdmitted(Exception):  # noqa: N818, the visitor is told why
+    """The visitor is not let in; the message is for the visitor. Nothing is stored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """Who came to a link's address, as far as it is known.
+
+    Parameters
+    ----------
+    participant_id, study_id, session_id : str
+        As the platform gave them; empty where the link has no such parameter.
+    verified : str
+        What proves them: ``nothing``, ``api`` or ``token``.
+    extras : Mapping
+        Further parameters that the link keeps.
+    address, browser : str or None
+        Forgotten unless the group records them.
+    """
+
+    participant_id: str
+    study_id: str = ""
+    session_id: str = ""
+    verified: str = UNPROVEN
+    extras: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    address: str | None = None
+    browser: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """One participant's way through one session of a link.
+
+    Parameters
+    ----------
+    visit_id, link_id, worker_id : str
+        Which, of what, and as whom.
+    participant_id, study_id, session_id : str
+        As the platform gave them.
+    extras : Mapping
+        Further parameters that were kept.
+    verified : str
+        What proves the ids.
+    state : str
+        As the module says.
+    arrived_at : int
+        Seconds since 1970.
+    holds_until, ended_at : int or None
+        Until when a place is kept, and when the visit was over.
+    credit : str or None
+        What came of asking the platform for credit: ``asked``, ``granted``, or why not.
+    """
+
+    visit_id: str
+    link_id: str
+    worker_id: str
+    participant_id: str
+    study_id: str
+    session_id: str
+    extras: Mapping[str, Any]
+    verified: str
+    state: str
+    arrived_at: int
+    holds_until: int | None
+    ended_at: int | None
+    credit: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the participant is at work."""
+        return self.state == "working"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A qualification that a participant can ask for, to go on.
+
+    Parameters
+    ----------
+    qualification_type_id, name, description : str
+        As in the API.
+    has_test : bool
+        Whether it is asked for by a test.
+    """
+
+    qualification_type_id: str
+    name: str
+    description: str
+    has_test: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What comes next in a visit.
+
+    Parameters
+    ----------
+    visit : Visit
+        As it is now.
+    assignment_id : str or None
+        A HIT that the participant holds now.
+    wanted : tuple of Wanted
+        Qualifications without which there is no HIT.
+    waiting : bool
+        Whether a requester has to decide about a qualification first.
+    done : int
+        HITs that were handed in.
+    """
+
+    visit: Visit
+    assignment_id: str | None = None
+    wanted: tuple[Wanted, ...] = ()
+    waiting: bool = False
+    done: int = 0
+
+
+def arrive(
+    served: service.Service | store.Store, link_id: str, arrival: Arrival
+) -> tuple[Visit, people.Person]:
+    """Let somebody in at a link, or go on with the visit that they have.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link_id : str
+        The link.
+    arrival : Arrival
+        Who, and what proves it.
+
+    Returns
+    -------
+    tuple of (Visit, Person)
+        The visit, working or over, and whose it is.
+
+    Raises
+    ------
+    NotAdmitted
+        If the person is disabled, or their ids were proven before and are not now.
+    LinkError
+        If there is no such link.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        link = recruiting.find_in(connection, link_id)
+        if link is None:
+            raise recruiting.LinkError(f"there is no link {link_id}")
+        _lapse(connection, now, link_id)
+        person = people.arrive(
+            connection,
+            now,
+            group=link.group,
+            provider=link.provider.name,
+            participant_id=arrival.participant_id,
+        )
+        _check_admitted(connection, person, arrival)
+        _end_unproven_sessions(connection, person, arrival)
+        found = _of_session(connection, link_id, arrival.participant_id, arrival.session_id)
+        if found is not None:
+            visit = _continue(connection, now, link, found, arrival)
+        else:
+            visit = _begin(connection, now, link, person, arrival)
+    known = people.find(served, person.worker_id)
+    assert known is not None, "nobody is ever forgotten, only renamed"
+    return visit, known
+
+
+def find(served: service.Service | store.Store, visit_id: str) -> Visit | None:
+    """Look up a visit.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        Its id.
+
+    Returns
+    -------
+    Visit or None
+        None if there is none.
+    """
+    with sweep.reading(service.store_of(served)) as (connection, _):
+        return _find(connection, visit_id)
+
+
+def of_session(
+    served: service.Service | store.Store, link_id: str, participant_id: str, session_id: str
+) -> Visit | None:
+    """Look up the visit of a session.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link_id, participant_id, session_id : str
+        Which.
+
+    Returns
+    -------
+    Visit or None
+        None if nobody came with it.
+    """
+    with sweep.reading(service.store_of(served)) as (connection, _):
+        return _of_session(connection, link_id, participant_id, session_id)
+
+
+def proceed(served: service.Service | store.Store, visit_id: str) -> Step:
+    """Give a participant the next HIT, or end the visit if there is nothing left to do.
+
+    The HIT is chosen and accepted at once. Those whose requirements ask nothing of a
+    newcomer come first, the oldest first, and those that the participant gave back last.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        Whose.
+
+    Returns
+    -------
+    Step
+        What to show.
+
+    Raises
+    ------
+    NotAdmitted
+        If there is no such visit.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        link, visit = _at(connection, now, visit_id)
+        done = _done(connection, visit_id)
+        if not visit.is_open:
+            return Step(visit, done=done)
+        held = _held(connection, visit_id)
+        if held:
+            return Step(visit, held[0], done=done)
+        if done >= link.hits_each:
+            return Step(_end(connection, now, visit, "completed"), done=done)
+        choice = _Choice(connection, now, link, visit)
+        hit_id = choice.hit()
+        if hit_id is not None:
+            assignment_id = worker.accept_in(connection, now, hit_id, visit.worker_id)
+            row = {"assignment_id": assignment_id, "visit_id": visit_id}
+            connection.execute(_did.insert(), row)
+            return Step(visit, assignment_id, done=done)
+        if choice.wanted:
+            return Step(visit, wanted=choice.wanted, done=done)
+        if choice.waiting and not done:
+            return Step(visit, waiting=True)
+        state: State = "completed" if done else "screened_out" if choice.is_closed else "full"
+        return Step(_end(connection, now, visit, state), done=done)
+
+
+def leave(served: service.Service | store.Store, visit_id: str) -> Visit:
+    """Give a participant's place and HIT back, at the participant's wish.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        Which visit.
+
+    Returns
+    -------
+    Visit
+        As it was if it was over before.
+
+    Raises
+    ------
+    NotAdmitted
+        If there is no such visit.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        _, visit = _at(connection, now, visit_id)
+        return _end(connection, now, visit, "left") if visit.is_open else visit
+
+
+def resume(served: service.Service | store.Store, visit_id: str) -> Visit:
+    """Go on with a visit that was left or timed out, if there is a place.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        Which visit.
+
+    Returns
+    -------
+    Visit
+        As it was if there is none, or it can't be gone on with.
+
+    Raises
+    ------
+    NotAdmitted
+        If there is no such visit.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        link, visit = _at(connection, now, visit_id)
+        return _resumed(connection, now, link, visit)
+
+
+def release(
+    served: service.Service | store.Store, link_id: str, participant_id: str
+) -> list[Visit]:
+    """Take a participant's place and HIT back, at the requester's wish.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link_id, participant_id : str
+        Who, and where.
+
+    Returns
+    -------
+    list of Visit
+        Those that were ended; empty if none was at work.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        _lapse(connection, now, link_id)
+        return [
+            _end(connection, now, visit, "returned")
+            for visit in _of_participant(connection, link_id, participant_id)
+            if visit.is_open
+        ]
+
+
+def declined(served: service.Service | store.Store, worker_id: str) -> str | None:
+    """End somebody's open visits, since they do not agree to their group's text.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        Who.
+
+    Returns
+    -------
+    str or None
+        Address on this site of where the latest of them ended; None if there was none.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        found = _open_visits(connection, now, worker_id)
+        for visit in found:
+            _end(connection, now, visit, "no_consent")
+        return f"/visits/{found[0].visit_id}" if found else None
+
+
+def visit_of(
+    served: service.Service | store.Store, worker_id: str, assignment_id: str | None = None
+) -> str | None:
+    """Tell which visit somebody goes on with.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    worker_id : str
+        Who.
+    assignment_id : str, optional
+        What they have just done: the visit that it belongs to comes first.
+
+    Returns
+    -------
+    str or None
+        The open visit that began last; of somebody who came by a link, and has none that is
+        open, the last one. None for those who were invited.
+    """
+    with sweep.reading(service.store_of(served)) as (connection, now):
+        if assignment_id is not None:
+            through = (
+                select(_visits.c.visit_id)
+                .join(_did)
+                .where(_did.c.assignment_id == assignment_id, _visits.c.worker_id == worker_id)
+            )
+            found = connection.scalar(through)
+            if found is not None:
+                return str(found)
+        opened = _open_visits(connection, now, worker_id)
+        if opened:
+            return opened[0].visit_id
+        if not _came_by_link(connection, worker_id):
+            return None
+        last = (
+            select(_visits.c.visit_id)
+            .where(_visits.c.worker_id == worker_id)
+            .order_by(_visits.c.sequence.desc())
+            .limit(1)
+        )
+        return connection.scalar(last)
+
+
+def may_accept(connection: sqlalchemy.Connection, now: int, worker_id: str) -> str | None:
+    """Tell why somebody can't accept HITs of their own choice.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    now : int
+        Seconds since 1970.
+    worker_id : str
+        Who.
+
+    Returns
+    -------
+    str or None
+        A sentence for them; None if they can.
+    """
+    if _open_visits(connection, now, worker_id):
+        return "You are taking part in a study, which gives you its HITs itself."
+    if _came_by_link(connection, worker_id):
+        return "You came here for a study; open it again on the platform that led you here."
+    return None
+
+
+def submit(
+    served: service.Service | store.Store,
+    assignment_id: str,
+    worker_id: str,
+    fields: answers.Fields,
+) -> None:
+    """Hand in an assignment, even if its time or its visit's is over.
+
+    Late answers of a participant are taken as if in time as long as nobody else has the
+    assignment, and there is a place; else they are kept apart, and the report tells of them.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    assignment_id, worker_id, fields
+        As of :func:`turkbatch.server.worker.submit`.
+
+    Raises
+    ------
+    WorkerError
+        As there; in a visit not for lateness.
+    """
+    try:
+        worker.submit(served, assignment_id, worker_id, fields)
+    except worker.WorkerError:
+        with sweep.writing(service.store_of(served)) as (connection, now):
+            if not _submit_late(connection, now, assignment_id, worker_id, fields):
+                raise
+
+
+def places_taken(served: service.Service | store.Store, link: recruiting.Link) -> int:
+    """Count who is at work or done.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link : Link
+        Of what.
+
+    Returns
+    -------
+    int
+        How many places are taken.
+    """
+    with sweep.reading(service.store_of(served)) as (connection, now):
+        return _taken(connection, now, link.link_id)
+
+
+def note_credit(
+    served: service.Service | store.Store, visit_id: str, outcome: str, *, before: str | None
+) -> bool:
+    """Write down what came of asking a platform for credit.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        For which visit.
+    outcome : str
+        ``asked``, ``granted``, or why it was not.
+    before : str or None
+        What it was; otherwise nothing is changed, so that it is asked for once at a time.
+
+    Returns
+    -------
+    bool
+        Whether it was so.
+    """
+    change = _visits.update().where(
+        _visits.c.visit_id == visit_id,
+        _visits.c.credit.is_(None) if before is None else _visits.c.credit == before,
+    )
+    with service.store_of(served).write() as connection:
+        return bool(connection.execute(change.values(credit=outcome)).rowcount)
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A submission as the platform has it.
+
+    Parameters
+    ----------
+    session_id, participant_id, study_id : str
+        As the platform calls them.
+    status : str
+        In the platform's words.
+    code : str
+        That the participant gave; empty if none.
+    """
+
+    session_id: str
+    participant_id: str
+    study_id: str
+    status: str
+    code: str = ""
+
+
+def reconcile(
+    served: service.Service | store.Store,
+    link: recruiting.Link,
+    submissions: Sequence[Submission],
+    *,
+    proves: bool,
+) -> list[Visit]:
+    """Take over what the platform says of its submissions; places of those who went come back.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link : Link
+        Whose.
+    submissions : sequence of Submission
+        All that the platform told.
+    proves : bool
+        Whether they come from the platform itself, and so prove the ids of visits.
+
+    Returns
+    -------
+    list of Visit
+        Those that were ended by it.
+    """
+    ended = []
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        _lapse(connection, now, link.link_id)
+        for one in submissions:
+            _note_submission(connection, link, one)
+            visit = _of_session(connection, link.link_id, one.participant_id, one.session_id)
+            if visit is None:
+                continue
+            # Where nobody can prove an id, one that was must stay good without proof.
+            if proves and visit.verified == UNPROVEN and link.settings.verify == "api":
+                _change(connection, visit, verified="api")
+            if visit.is_open and one.status in link.provider.gone:
+                state: State = "timed_out" if one.status == "TIMED-OUT" else "returned"
+                ended.append(_end(connection, now, visit, state))
+    return ended
+
+
+def lapse(served: service.Service | store.Store, link: recruiting.Link) -> None:
+    """Give back the places whose time is over, before somebody looks at the link.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link : Link
+        Which.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        _lapse(connection, now, link.link_id)
+
+
+def from_row(row: sqlalchemy.Row[Any]) -> Visit:
+    """Read a visit.
+
+    Parameters
+    ----------
+    row : sqlalchemy.Row
+        Of the table.
+
+    Returns
+    -------
+    Visit
+    """
+    names = [field.name for field in dataclasses.fields(Visit)]
+    values = {name: getattr(row, name) for name in names}
+    return Visit(**values | {"extras": json.loads(row.extras)})
+
+
+# Arriving
+
+
+def _check_admitted(
+    connection: sqlalchemy.Connection, person: people.Person, arrival: Arrival
+) -> None:
+    if person.disabled:
+        raise NotAdmitted("You can't take part here any more. Write to the researchers.")
+    if arrival.verified == UNPROVEN and _is_proven(connection, person):
+        # Who made the id up would come into another's account.
+        raise NotAdmitted(
+            "Your id was proven when you came before, and is not now. Open the study on the "
+            "platform again, and follow its link."
+        )
+
+
+def _end_unproven_sessions(
+    connection: sqlalchemy.Connection, person: people.Person, arrival: Arrival
+) -> None:
+    """Sign out whoever came before with an id that is proven now for the first time."""
+    if arrival.verified == UNPROVEN or _is_proven(connection, person):
+        return
+    table = schema.people
+    connection.execute(
+        table.update()
+        .where(table.c.worker_id == person.worker_id)
+        .values(generation=table.c.generation + 1)
+    )
+
+
+def _is_proven(connection: sqlalchemy.Connection, person: people.Person) -> bool:
+    query = select(_visits.c.visit_id).where(
+        _visits.c.worker_id == person.worker_id, _visits.c.verified != UNPROVEN
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def _continue(
+    connection: sqlalchemy.Connection,
+    now: int,
+    link: recruiting.Link,
+    found: Visit,
+    arrival: Arrival,
+) -> Visit:
+    if found.verified == UNPROVEN and arrival.verified != UNPROVEN:
+        found = _change(connection, found, verified=arrival.verified)
+    return _resumed(connection, now, link, found)
+
+
+def _begin(
+    connection: sqlalchemy.Connection,
+    now: int,
+    link: recruiting.Link,
+    person: people.Person,
+    arrival: Arrival,
+) -> Visit:
+    earlier = _of_participant(connection, link.link_id, arrival.participant_id)
+    if link.settings.once:
+        if any(one.state in FINISHED for one in earlier):
+            return _insert(connection, now, link, person, arrival, "repeated")
+        unfinished = [one for one in earlier if one.state not in ("full", "repeated")]
+        if unfinished:
+            taken_over = _take_over(connection, now, link, unfinished[0], arrival)
+            if taken_over is not None:
+                return taken_over
+    is_free = link.closed_at is None and _has_place(connection, now, link)
+    return _insert(connection, now, link, person, arrival, "working" if is_free else "full")
+
+
+def _take_over(
+    connection: sqlalchemy.Connection,
+    now: int,
+    link: recruiting.Link,
+    earlier: Visit,
+    arrival: Arrival,
+) -> Visit | None:
+    """Let a new session go on with a person's unfinished visit; None if there is no place."""
+    if not earlier.is_open and (link.closed_at or not _has_place(connection, now, link)):
+        return None
+    sessions = [*earlier.extras.get("earlier_sessions", []), earlier.session_id]
+    return _change(
+        connection,
+        earlier,
+        session_id=arrival.session_id,
+        study_id=arrival.study_id,
+        verified=max(earlier.verified, arrival.verified, key=lambda one: one != UNPROVEN),
+        extras=json.dumps({**arrival.extras, "earlier_sessions": sessions}),
+        state="working",
+        holds_until=now + link.lease_seconds,
+        ended_at=None,
+    )
+
+
+def _resumed(
+    connection: sqlalchemy.Connection, now: int, link: recruiting.Link, found: Visit
+) -> Visit:
+    if found.state not in RESUMABLE or not _has_place(connection, now, link):
+        return found
+    until = now + link.lease_seconds
+    return _change(connection, found, state="working", holds_until=until, ended_at=None)
+
+
+def _insert(
+    connection: sqlalchemy.Connection,
+    now: int,
+    link: recruiting.Link,
+    person: people.Person,
+    arrival: Arrival,
+    state: State,
+) -> Visit:
+    noted = groups.records_addresses(connection, link.group)
+    visit_id = recruiting.new_visit_id()
+    is_open = state == "working"
+    connection.execute(
+        _visits.insert(),
+        {
+            "visit_id": visit_id,
+            "link_id": link.link_id,
+            "worker_id": person.worker_id,
+            "participant_id": arrival.participant_id,
+            "study_id": arrival.study_id,
+            "session_id": arrival.session_id,
+            "extras": json.dumps(dict(arrival.extras)),
+            "verified": arrival.verified,
+            "state": state,
+            "arrived_at": now,
+            "holds_until": now + link.lease_seconds if is_open else None,
+            "ended_at": None if is_open else now,
+            "address": arrival.address if noted else None,
+            "browser": arrival.browser if noted else None,
+        },
+    )
+    found = _find(connection, visit_id)
+    assert found is not None, "it was put there a line above"
+    return found
+
+
+# Places
+
+
+def _taken(connection: sqlalchemy.Connection, now: int, link_id: str) -> int:
+    at_work = (_visits.c.state == "working") & (_visits.c.holds_until > now)
+    query = select(func.count()).where(
+        _visits.c.link_id == link_id, at_work | (_visits.c.state == "completed")
+    )
+    return connection.execute(query).scalar_one()
+
+
+def _has_place(connection: sqlalchemy.Connection, now: int, link: recruiting.Link) -> bool:
+    return link.places is None or _taken(connection, now, link.link_id) < link.places
+
+
+def _lapse(connection: sqlalchemy.Connection, now: int, link_id: str) -> None:
+    due = _visits.select().where(
+        _visits.c.link_id == link_id, _visits.c.state == "working", _visits.c.holds_until <= now
+    )
+    for row in connection.execute(due).all():
+        found = from_row(row)
+        ended = _end(connection, now, found, "timed_out")
+        # Whoever has handed in what came too late stays who came too late.
+        state = "late" if _late(connection, found.visit_id) else "timed_out"
+        _change(connection, ended, ended_at=found.holds_until, state=state)
+
+
+def _end(connection: sqlalchemy.Connection, now: int, ending: Visit, state: State) -> Visit:
+    for assignment_id in _held(connection, ending.visit_id):
+        assignment, hit = _with_hit(connection, assignment_id)
+        sweep.save(connection, [lifecycle.give_up(hit, assignment, now, "Returned")])
+    return _change(connection, ending, state=state, holds_until=None, ended_at=now)
+
+
+# What was done
+
+
+def _done(connection: sqlalchemy.Connection, visit_id: str) -> int:
+    table = schema.assignments
+    query = (
+        select(func.count())
+        .select_from(_did.join(table, table.c.assignment_id == _did.c.assignment_id))
+        .where(_did.c.visit_id == visit_id, table.c.state.in_(lifecycle.VISIBLE_STATES))
+    )
+    return connection.execute(query).scalar_one() + _late(connection, visit_id)
+
+
+def _late(connection: sqlalchemy.Connection, visit_id: str) -> int:
+    query = select(func.count()).where(schema.late_answers.c.visit_id == visit_id)
+    return connection.execute(query).scalar_one()
+
+
+def _held(connection: sqlalchemy.Connection, visit_id: str) -> list[str]:
+    table = schema.assignments
+    query = (
+        select(table.c.assignment_id)
+        .join(_did, _did.c.assignment_id == table.c.assignment_id)
+        .where(_did.c.visit_id == visit_id, table.c.state == "Accepted")
+        .order_by(table.c.sequence)
+    )
+    return list(connection.scalars(query))
+
+
+def _submit_late(
+    connection: sqlalchemy.Connection,
+    now: int,
+    assignment_id: str,
+    worker_id: str,
+    fields: answers.Fields,
+) -> bool:
+    """Take late answers of a participant; False if they are none, or were handed in before."""
+    query = select(_did.c.visit_id).where(_did.c.assignment_id == assignment_id)
+    visit_id = connection.scalar(query)
+    kept = select(schema.late_answers.c.at).where(
+        schema.late_answers.c.assignment_id == assignment_id
+    )
+    if visit_id is None or connection.scalar(kept) is not None:
+        return False
+    link, found = _at(connection, now, visit_id)
+    assignment, hit = _with_hit(connection, assignment_id)
+    is_given_up = assignment.state in ("Returned", "Abandoned")
+    # Who left, or was taken back, did not mean to hand anything in.
+    meant = found.state in ("working", "timed_out", "late")
+    if not (is_given_up and meant and found.worker_id == worker_id):
+        return False
+    found = _resumed(connection, now, link, found)
+    if found.is_open and _is_free_again(connection, now, hit, worker_id):
+        again = dataclasses.replace(
+            assignment, state="Accepted", deadline=now + 1, due_at=now + 1, submitted_at=None
+        )
+        step = lifecycle.change(hit, now, "accept", assignment=again, pending=hit.pending + 1)
+        sweep.save(connection, [step])
+        worker.submit_in(connection, now, assignment_id, worker_id, fields)
+    else:
+        _keep(connection, now, found, assignment, fields)
+    return True
+
+
+def _is_free_again(
+    connection: sqlalchemy.Connection, now: int, hit: lifecycle.Hit, worker_id: str
+) -> bool:
+    table = schema.assignments
+    kept = select(table.c.assignment_id).where(
+        table.c.hit_id == hit.hit_id,
+        table.c.worker_id == worker_id,
+        table.c.state.in_(["Accepted", *lifecycle.VISIBLE_STATES]),
+    )
+    return lifecycle.is_open(hit, now) and connection.scalar(kept) is None
+
+
+def _keep(
+    connection: sqlalchemy.Connection,
+    now: int,
+    found: Visit,
+    assignment: lifecycle.Assignment,
+    fields: answers.Fields,
+) -> None:
+    asked = questions.parse(worker.question_of(connection, assignment.hit_id))
+    id_ = assignment.assignment_id
+    files = uploads.of_assignment(connection, id_) if asked.may_have_files else []
+    connection.execute(
+        schema.late_answers.insert(),
+        {
+            "assignment_id": id_,
+            "visit_id": found.visit_id,
+            "worker_id": found.worker_id,
+            "hit_id": assignment.hit_id,
+            "at": now,
+            "answer": answers.document(fields, asked, files),
+        },
+    )
+    if not found.is_open:
+        _change(connection, found, state="late")
+
+
+# Which HIT comes next
+
+
+class _Choice:
+    """What a link has for a participant, in a transaction.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        From :func:`sweep.writing`.
+    now : int
+        From there, too.
+    link : Link
+        Whose HITs.
+    visit : Visit
+        For whom.
+    """
+
+    def __init__(
+        self, connection: sqlalchemy.Connection, now: int, link: recruiting.Link, visit: Visit
+    ) -> None:
+        self._connection = connection
+        self._now = now
+        self._worker_id = visit.worker_id
+        self.is_closed = False
+        self.wanted: tuple[Wanted, ...] = ()
+        self.waiting = False
+        hits, types, work = schema.hits, schema.hit_types, schema.link_work
+        named = select(work.c.id).where(work.c.link_id == link.link_id)
+        taken = schema.assignments
+        had = select(taken.c.hit_id).where(
+            taken.c.hit_id == hits.c.hit_id, taken.c.worker_id == visit.worker_id
+        )
+        kept = had.where(taken.c.state.not_in(["Returned", "Abandoned"]))
+        blocks = schema.worker_blocks
+        blocked = select(blocks.c.requester).where(blocks.c.worker_id == visit.worker_id)
+        self._open = (
+            select(hits.c.hit_id)
+            .join(types, types.c.hit_type_id == hits.c.hit_type_id)
+            .where(
+                hits.c.status == "Assignable",
+                hits.c.hit_type_id.in_(named.where(work.c.kind == "hit_type"))
+                | named.where(work.c.kind == "hit", work.c.id == hits.c.hit_id).exists(),
+                ~kept.exists(),
+            )
+        )
+        self._fresh = ~had.exists()
+        self._welcome = hits.c.requester.not_in(blocked)
+
+    def hit(self) -> str | None:
+        """Choose a HIT; if there is none, find out what could be done about it."""
+        types = schema.hit_types
+        found = self._oldest(types.c.requirements == "[]")
+        if found is not None:
+            return found
+        admitted = self._admitted_types()
+        return self._oldest(types.c.hit_type_id.in_(admitted)) if admitted else None
+
+    def _oldest(self, which: sqlalchemy.ColumnElement[bool]) -> str | None:
+        query = self._open.where(which, self._welcome).order_by(schema.hits.c.sequence).limit(1)
+        return self._connection.scalar(query.where(self._fresh)) or self._connection.scalar(query)
+
+    def _admitted_types(self) -> list[str]:
+        hits, types = schema.hits, schema.hit_types
+        query = self._open.with_only_columns(
+            types.c.hit_type_id, types.c.requirements, hits.c.requester
+        ).distinct()
+        rows = self._connection.execute(query).all()
+        self.is_closed = bool(rows)
+        if not rows:
+            return []
+        standing = workforce.standing(self._connection, self._worker_id)
+        admitted, wanted = [], {}
+        for row in rows:
+            unmet = requirements.unmet(standing, json.loads(row.requirements), "Accept")
+            if not unmet:
+                admitted.append(row.hit_type_id)
+            elif not workforce.is_blocked(self._connection, row.requester, self._worker_id):
+                for one in self._obtainable(standing, unmet):
+                    wanted[one.qualification_type_id] = one
+        self.wanted = tuple(wanted.values())
+        return admitted
+
+    def _obtainable(
+        self, standing: requirements.Standing, unmet: Sequence[Mapping[str, Any]]
+    ) -> list[Wanted]:
+        """List what can be asked for now, if all that is missing can be had in the end."""
+        found, waits = [], False
+        for one in unmet:
+            type_id = one["QualificationTypeId"]
+            known = qualifying.find_type(self._connection, self._now, type_id)
+            if known is None or one["Comparator"] == "DoesNotExist":
+                return []
+            latest = _latest_request(self._connection, type_id, self._worker_id)
+            if latest == "Submitted":
+                waits = True
+                continue
+            running = _is_taking(self._connection, self._now, type_id, self._worker_id)
+            if not running and qualifying.why_not(
+                self._connection, self._now, known, self._worker_id
+            ):
+                return []
+            if known.auto_granted and not _would_do(standing, known, one):
+                return []
+            has_test = known.test is not None
+            found.append(Wanted(type_id, known.name, known.description, has_test))
+        self.waiting = self.waiting or (waits and not found)
+        return found
+
+
+def _latest_request(connection: sqlalchemy.Connection, type_id: str, worker_id: str) -> str | None:
+    table = schema.qualification_requests
+    query = (
+        select(table.c.state)
+        .where(table.c.qualification_type_id == type_id, table.c.worker_id == worker_id)
+        .order_by(table.c.sequence.desc())
+        .limit(1)
+    )
+    return connection.scalar(query)
+
+
+def _is_taking(connection: sqlalchemy.Connection, now: int, type_id: str, worker_id: str) -> bool:
+    table = schema.qualification_requests
+    query = select(table.c.request_id).where(
+        table.c.qualification_type_id == type_id,
+        table.c.worker_id == worker_id,
+        table.c.state == "Testing",
+        table.c.deadline > now,
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def _would_do(
+    standing: requirements.Standing, known: qualifying.Type, required: Mapping[str, Any]
+) -> bool:
+    granted = {**standing.granted, known.qualification_type_id: known.auto_granted_value}
+    return requirements.is_met(dataclasses.replace(standing, granted=granted), required)
+
+
+# Reading and changing
+
+
+def _at(
+    connection: sqlalchemy.Connection, now: int, visit_id: str
+) -> tuple[recruiting.Link, Visit]:
+    """Look up a visit and its link, after all that was due there has happened."""
+    found = _find(connection, visit_id)
+    link = None if found is None else recruiting.find_in(connection, found.link_id)
+    if link is None:
+        raise NotAdmitted("There is no such visit. Open the study on the platform again.")
+    _lapse(connection, now, link.link_id)
+    found = _find(connection, visit_id)
+    assert found is not None, "no visit is deleted"
+    return link, found
+
+
+def _find(connection: sqlalchemy.Connection, visit_id: str) -> Visit | None:
+    row = connection.execute(_visits.select().where(_visits.c.visit_id == visit_id)).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def _of_session(
+    connection: sqlalchemy.Connection, link_id: str, participant_id: str, session_id: str
+) -> Visit | None:
+    query = _visits.select().where(
+        _visits.c.link_id == link_id,
+        _visits.c.participant_id == participant_id,
+        _visits.c.session_id == session_id,
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def _of_participant(
+    connection: sqlalchemy.Connection, link_id: str, participant_id: str
+) -> list[Visit]:
+    """List the visits of a participant, the latest first."""
+    query = (
+        _visits.select()
+        .where(_visits.c.link_id == link_id, _visits.c.participant_id == participant_id)
+        .order_by(_visits.c.sequence.desc())
+    )
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def _open_visits(connection: sqlalchemy.Connection, now: int, worker_id: str) -> list[Visit]:
+    """List somebody's visits that are not over, the latest first."""
+    query = (
+        _visits.select()
+        .where(
+            _visits.c.worker_id == worker_id,
+            _visits.c.state == "working",
+            _visits.c.holds_until > now,
+        )
+        .order_by(_visits.c.sequence.desc())
+    )
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def _came_by_link(connection: sqlalchemy.Connection, worker_id: str) -> bool:
+    table = schema.people
+    query = select(table.c.origin).where(table.c.worker_id == worker_id)
+    return connection.scalar(query) not in (None, people.INVITED)
+
+
+def _with_hit(
+    connection: sqlalchemy.Connection, assignment_id: str
+) -> tuple[lifecycle.Assignment, lifecycle.Hit]:
+    assignment = sweep.find_assignment(connection, assignment_id)
+    assert assignment is not None, "only assignments that were made are in visits"
+    hit = sweep.find_hit(connection, assignment.hit_id)
+    assert hit is not None, "the database holds assignments of HITs alone"
+    return assignment, hit
+
+
+def _change(connection: sqlalchemy.Connection, changed: Visit, **values: Any) -> Visit:  # noqa: ANN401, columns
+    connection.execute(
+        _visits.update().where(_visits.c.visit_id == changed.visit_id).values(**values)
+    )
+    found = _find(connection, changed.visit_id)
+    assert found is not None, "it was found before"
+    return found
+
+
+def _note_submission(
+    connection: sqlalchemy.Connection, link: recruiting.Link, one: Submission
+) -> None:
+    table = schema.platform_submissions
+    own = (table.c.link_id == link.link_id) & (table.c.session_id == one.session_id)
+    values = {
+        "participant_id": one.participant_id,
+        "study_id": one.study_id,
+        "status": one.status,
+        "code": one.code or None,
+    }
+    if not connection.execute(table.update().where(own).values(**values)).rowcount:
+        key = {"link_id": link.link_id, "session_id": one.session_id}
+        connection.execute(table.insert(), key | values)
