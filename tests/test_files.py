@@ -179,6 +179,123 @@ except OSError as error:
     assert (folder / "file").read_text() == "old"
 
 
+# Together
+
+
+def test_files_given_together_are_in_place_after_the_commit(tmp_path: Path) -> None:
+    together = files.Together()
+    for name in ("a", "b"):
+        together.replace(f"{tmp_path}/deep/{name}", {"first": b"1", "second": b"2"})
+    assert names(tmp_path / "deep" / "a") == [".first.tmp", ".second.tmp"]
+    together.commit()
+    for name in ("a", "b"):
+        folder = tmp_path / "deep" / name
+        assert {one: (folder / one).read_bytes() for one in names(folder)} == {
+            "first": b"1",
+            "second": b"2",
+        }
+    assert together.failed == {}
+
+
+def test_enough_files_are_put_in_place_without_a_commit(tmp_path: Path) -> None:
+    together = files.Together()
+    for number in range(together.GROUP + 1):
+        together.replace(f"{tmp_path}/{number:03}", {"file": b""})
+    there = [(tmp_path / f"{n:03}" / "file").exists() for n in range(together.GROUP + 1)]
+    assert there == [True] * together.GROUP + [False]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_files_replaced_together_keep_their_mode(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(mode)
+    together = files.Together()
+    together.replace(str(tmp_path), {"file": b"new", "other": b""})
+    together.commit()
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_what_a_killed_process_left_beside_a_file_is_overwritten(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    script = """
+import sys
+from turkbatch import files
+files.Together().replace(sys.argv[1], {"file": b"long" * 100_000})
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    with child(script, folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+    assert names(folder) == [".file.tmp"]
+    together = files.Together()
+    together.replace(str(folder), {"file": b"new"})
+    together.commit()
+    assert names(folder) == ["file"]
+    assert (folder / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 5, 8])
+def test_files_replaced_together_and_killed_at_any_moment_are_whole_and_in_order(
+    tmp_path: Path, after: int
+) -> None:
+    script = """
+import itertools, json, sys
+from turkbatch import files
+for number in itertools.count():
+    together = files.Together()
+    for folder in "abc":
+        content = json.dumps([number] * 20_000).encode()
+        together.replace(f"{sys.argv[1]}/{folder}", {"first": content, "second": content})
+    together.commit()
+    print(number, flush=True)
+"""
+    with child(script, tmp_path) as process:
+        assert process.stdout is not None
+        for _ in range(after):
+            said = int(process.stdout.readline())
+        process.kill()
+    for folder in "abc":
+        first, second = (
+            json.loads((tmp_path / folder / one).read_text()) for one in ("first", "second")
+        )
+        assert (first, second) == ([first[0]] * 20_000, [second[0]] * 20_000)
+        assert first[0] >= second[0] >= said
+
+
+def test_a_disk_that_is_full_leaves_the_old_files_of_a_directory(tmp_path: Path) -> None:
+    script = """
+import resource, signal, sys
+from turkbatch import files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+together = files.Together()
+try:
+    together.replace(sys.argv[1], {"file": b"new", "other": b"new" * 10_000})
+except OSError as error:
+    print(error.strerror)
+together.commit()
+"""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    with child(script, folder) as process:
+        assert process.communicate()[0] == "File too large\n"
+    assert names(folder) == ["file"]
+    assert (folder / "file").read_text() == "old"
+
+
+def test_a_directory_that_cannot_be_put_in_place_is_named(tmp_path: Path) -> None:
+    together = files.Together()
+    together.replace(f"{tmp_path}/good", {"file": b"new"})
+    together.replace(f"{tmp_path}/bad", {"file": b"new"})
+    (tmp_path / "bad" / "file").mkdir()
+    together.commit()
+    assert isinstance(together.failed[f"{tmp_path}/bad"], IsADirectoryError)
+    assert not (tmp_path / "bad" / ".file.tmp").exists()
+
+
 # Directories
 
 

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +27,11 @@ Json = Mapping[str, Any]
 
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable, after a rename or a new file."""
+    sync(path)
+
+
+def sync(path: Path | str) -> None:
+    """Make the content of a file, or the names in a directory, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,31 +55,23 @@ def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
     file object
         A UTF-8 text file. If the block raises, ``path`` stays as it was.
     """
-    with contextlib.ExitStack() as undo:
-        with _written(path, undo, newline=newline) as (work, file):
+    work = _beside(path)
+    try:
+        # Not mkstemp, whose files nobody else can read: a shared results folder would lose
+        # its group's access at every save. The umask is left to the system, because it can't
+        # be read without being changed for all threads.
+        with work.open("x", encoding="utf-8", newline=newline) as file:
             yield file
+            file.flush()
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            os.fsync(file.fileno())
         # The rename must not come before the content is on disk, nor be lost after it.
         work.replace(path)
         sync_directory(path.parent)
-        undo.pop_all()
-
-
-@contextlib.contextmanager
-def _written(
-    path: Path, undo: contextlib.ExitStack, *, newline: str | None = ""
-) -> Iterator[tuple[Path, TextIO]]:
-    """Write what is to replace a file beside it; ``undo`` removes it again."""
-    work = _beside(path)
-    undo.callback(work.unlink, missing_ok=True)
-    # Not mkstemp, whose files nobody else can read: a shared results folder would lose
-    # its group's access at every save. The umask is left to the system, because it can't
-    # be read without being changed for all threads.
-    with work.open("x", encoding="utf-8", newline=newline) as file:
-        yield work, file
-        file.flush()
-        with contextlib.suppress(FileNotFoundError):
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-        os.fsync(file.fileno())
+    except BaseException:
+        work.unlink(missing_ok=True)
+        raise
 
 
 def _beside(path: Path) -> Path:
@@ -100,32 +97,135 @@ def replace_json_lines(path: Path, values: Sequence[object]) -> None:
             file.write(_dump(value) + "\n")
 
 
-def replace_several(directory: Path, contents: Mapping[str, Sequence[object]]) -> None:
-    """Replace files of one directory, in this order, by one JSON document a line.
+class Together:
+    """Files of many directories, put in place together; shared by threads.
 
-    It waits for the disk half as often as file by file. Each file is the old or the new
-    one. A later one is new only if those before it are: all are on disk before the first
-    is renamed, and file systems write down the renames in a directory in their order.
+    What is given to :meth:`replace` is on disk beside the old files when it returns. When
+    enough has come, and at :meth:`commit`, all of it is renamed, then the directories are
+    made durable: the first of them takes the disk's time for all.
+
+    Whenever the process dies or the power fails, each file is the old or the new one,
+    whole. A later one of a directory is new only if those before it are: file systems
+    write down the renames in a directory in their order. What was given since the last
+    commit may be lost.
     """
-    with contextlib.ExitStack() as undo:
-        works = []
-        for name, values in contents.items():
-            with _written(directory / name, undo) as (work, file):
-                file.write("".join(_dump(value) + "\n" for value in values))
-            works.append((work, directory / name))
-        for work, path in works:
-            work.replace(path)
-        sync_directory(directory)
-        undo.pop_all()
+
+    GROUP = 32
+    """Directories whose files are put in place at once."""
+
+    def __init__(self) -> None:
+        self._adding = threading.Lock()
+        self._waiting: list[tuple[str, tuple[str, ...]]] = []
+        self.failed: dict[str, OSError] = {}
+        """Directories whose files may not be in place after all, and why."""
+
+    def replace(self, directory: str, contents: Mapping[str, bytes]) -> None:
+        """Replace files of one directory, in this order; the directory is made if missing.
+
+        Only one thread may write to a directory at a time.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or gone; the files stay as they were.
+        """
+        old = _made_or_there(directory)
+        try:
+            for name, content in contents.items():
+                replaced = Path(directory, name) if old else None
+                _write_durably(_work(directory, name), content, mode_of=replaced)
+        except OSError:
+            _drop(directory, contents)
+            raise
+        full = []
+        with self._adding:
+            self._waiting.append((directory, tuple(contents)))
+            if len(self._waiting) >= self.GROUP:
+                full, self._waiting = self._waiting, []
+        self._commit(full)
+
+    def commit(self) -> None:
+        """Put everything in place; see ``failed`` for what could not be."""
+        with self._adding:
+            rest, self._waiting = self._waiting, []
+        self._commit(rest)
+
+    def _commit(self, group: list[tuple[str, tuple[str, ...]]]) -> None:
+        try:
+            for directory, names in group:
+                for name in names:
+                    # As strings: of a Path, there would be thousands more.
+                    os.replace(_work(directory, name), f"{directory}/{name}")  # noqa: PTH105
+            for directory, _ in group:
+                sync(directory)
+        except OSError as error:
+            for directory, names in group:
+                _drop(directory, names)
+                self.failed[directory] = error
 
 
-def _dump(value: object, *, indent: int | None = None) -> str:
-    """Write JSON that can be encoded: half of a surrogate pair stays an escape.
+def _work(directory: str, name: str) -> str:
+    # Always the same: what a killed process left is overwritten, not added to.
+    return f"{directory}/.{name}.tmp"
+
+
+def _drop(directory: str, names: Iterable[str]) -> None:
+    for name in names:
+        with contextlib.suppress(OSError):
+            Path(_work(directory, name)).unlink()
+
+
+def _made_or_there(directory: str) -> bool:
+    """Make a directory, and tell whether it was there."""
+    try:
+        os.mkdir(directory)  # noqa: PTH102 - as above
+    except FileExistsError:
+        return True
+    except FileNotFoundError:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    return False
+
+
+def _write_durably(path: str, content: bytes, *, mode_of: Path | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        written = os.write(descriptor, content)
+        while written < len(content):
+            written += os.write(descriptor, content[written:])
+        if mode_of is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(descriptor, mode_of.stat().st_mode & 0o777)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def json_lines(
+    values: Iterable[object], *, default: Callable[[Any], object] | None = None
+) -> bytes:
+    """Write one JSON document a line.
+
+    Parameters
+    ----------
+    values : iterable
+        What to write.
+    default : callable, optional
+        Gives what JSON can hold in place of what it can't.
+    """
+    encoder = json.JSONEncoder(ensure_ascii=False, default=default)
+    return b"".join(_encode(encoder.encode(value)) + b"\n" for value in values)
+
+
+def _encode(text: str) -> bytes:
+    """Encode JSON: half of a surrogate pair stays an escape.
 
     A reply of the service may hold one, and what it says must be on disk all the same.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _dump(value: object, *, indent: int | None = None) -> str:
+    return _encode(json.dumps(value, ensure_ascii=False, indent=indent)).decode()
 
 
 def sweep(path: Path) -> None:
@@ -234,7 +334,7 @@ class Log:
         self._append(records)
 
     def _append(self, records: Iterable[Mapping[str, object]]) -> int:
-        data = "".join(_dump(record) + "\n" for record in records).encode()
+        data = json_lines(records)
         with self._writing:
             self._write_whole(data)
             self._written += 1

@@ -342,9 +342,9 @@ def test_a_batch_of_amtis_is_opened(amti: Path) -> None:
 
 def test_a_batch_that_amti_saved_has_the_hits_of_its_results(amti: Path) -> None:
     (amti / "_INCOMPLETE").unlink()
-    saving = results.Results(amti / "results")
-    saving.save({"HITId": "3B"}, [])
-    saving.save({"HITId": "3A"}, [])
+    with results.Results(amti / "results").saving() as saving:
+        saving.save({"HITId": "3B"}, [])
+        saving.save({"HITId": "3A"}, [])
     batch = directory.open_batch(amti)
     assert list(batch.rows_of_hits().items()) == [("3A", None), ("3B", None)]
     assert (batch.hit_type_id, batch.incomplete) == (None, False)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from botocore.utils import parse_timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turkbatch import errors
+from turkbatch import errors, files
 from turkbatch.batch import results
 
 MOMENT = datetime(2026, 7, 1, 12, 30, 15, tzinfo=UTC)
@@ -41,20 +43,26 @@ ASSIGNMENT = {
 SAVED_ASSIGNMENT = ASSIGNMENT | {"SubmitTime": "2026-07-01T12:30:15.500000+00:00"}
 
 
+def save(path: Path, hit: results.Json, assignments: list[results.Json]) -> results.Results:
+    """Save one HIT."""
+    made = results.Results(path)
+    with made.saving() as saving:
+        saving.save(hit, assignments)
+    assert saving.failed == {}
+    return made
+
+
 def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
-    saving = results.Results(tmp_path / "results")
-    saved = saving.save(HIT, [ASSIGNMENT, ASSIGNMENT | {"AssignmentId": "3B"}])
-    assert saved == results.Saved(
-        SAVED_HIT, (SAVED_ASSIGNMENT, SAVED_ASSIGNMENT | {"AssignmentId": "3B"})
-    )
-    assert saving.load("3HIT") == saved
-    assert saving.load_hit("3HIT") == SAVED_HIT
-    assert list(saving.assignments("3HIT")) == list(saved.assignments)
-    assert saving.hit_ids() == ["3HIT"]
+    made = save(tmp_path / "results", HIT, [ASSIGNMENT, ASSIGNMENT | {"AssignmentId": "3B"}])
+    assignments = (SAVED_ASSIGNMENT, SAVED_ASSIGNMENT | {"AssignmentId": "3B"})
+    assert made.load("3HIT") == results.Saved(SAVED_HIT, assignments)
+    assert made.load_hit("3HIT") == SAVED_HIT
+    assert list(made.assignments("3HIT")) == list(assignments)
+    assert made.hit_ids() == ["3HIT"]
 
 
 def test_the_files_are_amtis(tmp_path: Path) -> None:
-    results.Results(tmp_path).save(HIT, [ASSIGNMENT, ASSIGNMENT])
+    save(tmp_path, HIT, [ASSIGNMENT, ASSIGNMENT])
     hit = (tmp_path / "hit-3HIT" / "hit.jsonl").read_text(encoding="utf-8")
     assignments = (tmp_path / "hit-3HIT" / "assignments.jsonl").read_text(encoding="utf-8")
     assert json.loads(hit) == {"HIT": SAVED_HIT}
@@ -63,11 +71,9 @@ def test_the_files_are_amtis(tmp_path: Path) -> None:
 
 
 def test_saving_again_replaces_what_was_saved(tmp_path: Path) -> None:
-    saving = results.Results(tmp_path)
-    saving.save(HIT, [ASSIGNMENT])
-    later = HIT | {"HITStatus": "Reviewing"}
-    saved = saving.save(later, [])
-    assert saving.load("3HIT") == saved == results.Saved(SAVED_HIT | {"HITStatus": "Reviewing"}, ())
+    save(tmp_path, HIT, [ASSIGNMENT])
+    made = save(tmp_path, HIT | {"HITStatus": "Reviewing"}, [])
+    assert made.load("3HIT") == results.Saved(SAVED_HIT | {"HITStatus": "Reviewing"}, ())
     assert sorted(one.name for one in (tmp_path / "hit-3HIT").iterdir()) == [
         "assignments.jsonl",
         "hit.jsonl",
@@ -85,8 +91,7 @@ def test_a_hit_that_is_not_saved_has_nothing(tmp_path: Path) -> None:
 
 
 def test_a_hit_saved_half_is_none(tmp_path: Path) -> None:
-    saving = results.Results(tmp_path)
-    saving.save(HIT, [ASSIGNMENT])
+    saving = save(tmp_path, HIT, [ASSIGNMENT])
     (tmp_path / "hit-3HIT" / "hit.jsonl").unlink()
     assert (saving.hit_ids(), saving.load("3HIT")) == ([], None)
 
@@ -95,8 +100,7 @@ def test_a_hit_saved_half_is_none(tmp_path: Path) -> None:
     "content", ["", '{"HIT": null}\n', "{}\n", '{"HIT": {"HITId": "3OTHER"}}\n', '{"HIT": []}\n']
 )
 def test_a_file_of_another_hit_is_damage(tmp_path: Path, content: str) -> None:
-    saving = results.Results(tmp_path)
-    saving.save(HIT, [])
+    saving = save(tmp_path, HIT, [])
     (tmp_path / "hit-3HIT" / "hit.jsonl").write_text(content)
     message = r'/hit-3HIT/hit\.jsonl: expected one line \{"HIT": \{\.\.\.\}\} of 3HIT$'
     with pytest.raises(errors.BatchError, match=message):
@@ -104,12 +108,61 @@ def test_a_file_of_another_hit_is_damage(tmp_path: Path, content: str) -> None:
 
 
 def test_a_torn_file_is_damage(tmp_path: Path) -> None:
-    saving = results.Results(tmp_path)
-    saving.save(HIT, [ASSIGNMENT])
+    saving = save(tmp_path, HIT, [ASSIGNMENT])
     path = tmp_path / "hit-3HIT" / "assignments.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(errors.BatchError, match=r"/assignments\.jsonl:1: not JSON: "):
         saving.load("3HIT")
+
+
+def test_a_time_is_saved_as_it_is_compared(tmp_path: Path) -> None:
+    odd = HIT | {"Expiration": MOMENT.astimezone(timezone(timedelta(minutes=-210)))}
+    assert save(tmp_path, odd, []).load_hit("3HIT") == results.as_json(odd)
+
+
+def test_what_is_no_reply_of_the_services_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"^set is no part of a reply of MTurk's$"):
+        save(tmp_path, HIT | {"Question": {"a"}}, [])
+    assert not (tmp_path / "hit-3HIT").exists()
+
+
+def test_many_hits_saved_by_threads_are_all_there(tmp_path: Path) -> None:
+    made = results.Results(tmp_path / "results")
+    ids = [f"3H{number:03}" for number in range(3 * files.Together.GROUP + 1)]
+    with made.saving() as saving, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: saving.save(HIT | {"HITId": one}, [ASSIGNMENT]), ids))
+    assert made.hit_ids() == ids
+    assert [list(made.assignments(one)) for one in ids] == [[SAVED_ASSIGNMENT]] * len(ids)
+    assert saving.failed == {}
+
+
+def test_what_was_saved_before_a_block_was_left_by_an_error_is_kept(tmp_path: Path) -> None:
+    made = results.Results(tmp_path)
+
+    def interrupted() -> None:
+        with made.saving() as saving:
+            saving.save(HIT, [])
+            raise KeyboardInterrupt("no")
+
+    with pytest.raises(KeyboardInterrupt, match="no"):
+        interrupted()
+    assert made.hit_ids() == ["3HIT"]
+
+
+def test_a_hit_whose_directory_is_lost_meanwhile_has_failed(tmp_path: Path) -> None:
+    made = results.Results(tmp_path)
+    with made.saving() as saving:
+        saving.save(HIT, [])
+        shutil.rmtree(made.directory("3HIT"))
+    assert list(saving.failed) == ["3HIT"]
+    assert isinstance(saving.failed["3HIT"], FileNotFoundError)
+
+
+def test_what_was_not_saved_needs_no_disk(tmp_path: Path) -> None:
+    made = results.Results(tmp_path / "results")
+    made.sync()
+    made.sync("3HIT")
+    assert not made.path.exists()
 
 
 @given(
@@ -149,9 +202,8 @@ def test_a_hit_is_final_when_nothing_more_can_come(
         "HITStatus": status,
         "NumberOfAssignmentsPending": pending,
     }
-    saving = results.Results(tmp_path)
-    saved = saving.save(hit, [{"AssignmentStatus": one} for one in assignments])
-    assert saved.final == final
+    saving = save(tmp_path, hit, [{"AssignmentStatus": one} for one in assignments])
+    assert saving.is_final("3A") == final
     assert saving.all_final(["3A"]) == final
     assert not saving.all_final(["3A", "3NEVER"])
 

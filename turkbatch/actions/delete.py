@@ -111,6 +111,9 @@ def _delete(batch: Batch, service: calls.Calls, progress: Progress) -> DeletedBa
     done = 0
 
     def delete_hit(hit_id: str) -> None:
+        # From here on there is no other copy: whoever wrote it, and however that ended, it is
+        # on disk before the service is told to forget it.
+        batch.results.sync(hit_id)
         try:
             service.call("delete_hit", HITId=hit_id)
         except (errors.NotFoundError, errors.StateError) as error:
@@ -181,18 +184,21 @@ def _save_unworked(
     unsaved = [hit for hit in there.values() if not _is_saved(batch, hit)]
     doubtful: dict[str, Exception] = {}
     held = 0
-    for outcome in service.each(lambda hit: _save_if_unworked(batch, service, hit), unsaved):
-        if outcome.error is not None:
-            doubtful[outcome.item["HITId"]] = outcome.error
-        elif not outcome.value:
-            held += 1
+    with batch.results.saving() as saving, service.finishing():
+        for outcome in service.each(
+            lambda hit: _save_if_unworked(batch, saving, service, hit), unsaved
+        ):
+            if outcome.error is not None:
+                doubtful[outcome.item["HITId"]] = outcome.error
+            elif not outcome.value:
+                held += 1
+    doubtful |= saving.failed
     if held:
         raise errors.BatchError(
             f"{batch.path}: {held} of {len(there)} HITs hold results that are not saved"
             f" as reviewed; run `turkbatch review-batch {batch.path}` if some are not reviewed,"
             f" then `turkbatch save-batch {batch.path}`; nothing was deleted"
         )
-    batch.results.sync()
     return doubtful
 
 
@@ -201,7 +207,9 @@ def _is_saved(batch: Batch, hit: hits.Json) -> bool:
     return saved is not None and saved.final and saved.hit == results.as_json(hit)
 
 
-def _save_if_unworked(batch: Batch, service: calls.Calls, hit: hits.Json) -> bool:
+def _save_if_unworked(
+    batch: Batch, saving: results.Saving, service: calls.Calls, hit: hits.Json
+) -> bool:
     """Save a HIT if that adds nothing to its saved results; tell whether."""
     saved = {one["AssignmentId"]: one for one in batch.results.assignments(hit["HITId"])}
     assignments = hits.read_assignments(service, hit)
@@ -210,5 +218,5 @@ def _save_if_unworked(batch: Batch, service: calls.Calls, hit: hits.Json) -> boo
         status = assignment["AssignmentStatus"]
         if kept is None or kept["AssignmentStatus"] != status or status == "Submitted":
             return False
-    batch.results.save(hit, assignments)
+    saving.save(hit, assignments)
     return True

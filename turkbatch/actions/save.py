@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,16 +111,20 @@ def save(batch: Batch, service: calls.Calls, progress: Progress) -> SavedBatch:
     done = len(hit_ids) - len(changed) - len(failures)
     fetched: dict[str, _Saved] = {}
     progress("saving HITs", done, len(hit_ids))
-    for outcome in service.each(lambda hit: _save_hit(batch, service, hit), changed):
-        if outcome.value is not None:
-            fetched[outcome.item["HITId"]] = outcome.value
-            done += 1
-            progress("saving HITs", done, len(hit_ids))
-        elif outcome.error is not None and not (
-            hits.is_gone(outcome.error) and batch.results.is_final(outcome.item["HITId"])
-        ):
-            failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
-    batch.results.sync()
+    # Durable only after nothing is in flight any more, so that Ctrl-C loses none of it.
+    with batch.results.saving() as saving, service.finishing():
+        for outcome in service.each(lambda hit: _save_hit(saving, service, hit), changed):
+            if outcome.value is not None:
+                fetched[outcome.item["HITId"]] = outcome.value
+                done += 1
+                progress("saving HITs", done, len(hit_ids))
+            elif outcome.error is not None and not (
+                hits.is_gone(outcome.error) and batch.results.is_final(outcome.item["HITId"])
+            ):
+                failures.append((f"HIT {outcome.item['HITId']}", outcome.error))
+    for hit_id, error in saving.failed.items():
+        fetched.pop(hit_id, None)
+        failures.append((f"HIT {hit_id}", error))
     report = _report(batch, hit_ids, fetched)
     if failures:
         raise errors.PartialError(
@@ -150,10 +155,12 @@ def _may_have_changed(batch: Batch, hit: hits.Json) -> bool:
     return saved.hit != results.as_json(hit)
 
 
-def _save_hit(batch: Batch, service: calls.Calls, hit: hits.Json) -> _Saved:
+def _save_hit(saving: results.Saving, service: calls.Calls, hit: hits.Json) -> _Saved:
     """Fetch a HIT's assignments and save both; a deleted one had none."""
     gone = hit["HITStatus"] == "Disposed"
-    return _saved(batch.results.save(hit, [] if gone else hits.read_assignments(service, hit)))
+    assignments = [] if gone else hits.read_assignments(service, hit)
+    saving.save(hit, assignments)
+    return _saved(hit, assignments)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,11 +172,11 @@ class _Saved:
     unreviewed: int
 
 
-def _saved(saved: results.Saved) -> _Saved:
+def _saved(hit: hits.Json, assignments: Sequence[hits.Json]) -> _Saved:
     return _Saved(
-        saved.hit["HITStatus"] in results.OPEN or bool(saved.hit.get("NumberOfAssignmentsPending")),
-        len(saved.assignments),
-        sum(1 for one in saved.assignments if one["AssignmentStatus"] not in results.REVIEWED),
+        hit["HITStatus"] in results.OPEN or bool(hit.get("NumberOfAssignmentsPending")),
+        len(assignments),
+        sum(1 for one in assignments if one["AssignmentStatus"] not in results.REVIEWED),
     )
 
 
@@ -178,7 +185,7 @@ def _report(batch: Batch, hit_ids: list[str], fetched: dict[str, _Saved]) -> Sav
     for hit_id in hit_ids:
         one = fetched.get(hit_id)
         if one is None and (on_disk := batch.results.load(hit_id)) is not None:
-            one = _saved(on_disk)
+            one = _saved(on_disk.hit, on_disk.assignments)
         if one is not None:
             every.append(one)
     rows = len(hit_ids) if batch.info is None else batch.info.rows

@@ -6,6 +6,7 @@ are ISO 8601 with offset. amti writes and reads the same.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -62,6 +63,58 @@ class Saved:
         )
 
 
+class Saving:
+    """Saves HITs of a batch; called from many threads. See :meth:`Results.saving`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._files = files.Together()
+
+    def save(self, hit: Json, assignments: Iterable[Json]) -> None:
+        """Save a HIT and its assignments, replacing what was saved of it before.
+
+        Parameters
+        ----------
+        hit : dict
+            MTurk's HIT, as boto3 gives it.
+        assignments : iterable of dict
+            MTurk's assignments, in the order of their submission.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or gone; what was saved before is kept.
+        """
+        # The assignments first: if the power fails between the two, hit.jsonl still says
+        # what it said before, so the HIT is not taken for final and is fetched again.
+        self._files.replace(
+            f"{self._path}/{layout.HIT_PREFIX}{hit['HITId']}",
+            {
+                layout.ASSIGNMENTS: files.json_lines(assignments, default=_text),
+                layout.HIT: files.json_lines([{"HIT": hit}], default=_text),
+            },
+        )
+
+    def commit(self) -> None:
+        """Make everything durable that was saved."""
+        self._files.commit()
+
+    @property
+    def failed(self) -> dict[str, OSError]:
+        """The HITs that are not saved after all, and why."""
+        return {
+            Path(directory).name.removeprefix(layout.HIT_PREFIX): error
+            for directory, error in self._files.failed.items()
+        }
+
+
+def _text(value: object) -> str:
+    """Write down a time, all that a boto3 structure holds and JSON can't."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"{type(value).__name__} is no part of a reply of MTurk's")
+
+
 class Results:
     """The results of a batch.
 
@@ -88,34 +141,38 @@ class Results:
             if entry.name.startswith(layout.HIT_PREFIX) and (entry / layout.HIT).is_file()
         )
 
-    def save(self, hit: Json, assignments: Iterable[Json]) -> Saved:
-        """Save a HIT and its assignments, replacing what was saved of it before.
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[Saving]:
+        """Save HITs from many threads; what was saved is durable when the block ends.
 
-        Parameters
-        ----------
-        hit : dict
-            MTurk's HIT, as boto3 gives it.
-        assignments : iterable of dict
-            MTurk's assignments, in the order of their submission.
+        Yields
+        ------
+        Saving
+            What to save with. Its ``failed`` is to be looked at after the block.
         """
-        saved = Saved(as_json(hit), tuple(as_json(one) for one in assignments))
-        target = self.directory(saved.hit["HITId"])
-        target.mkdir(parents=True, exist_ok=True)
-        # The assignments first: if the power fails between the two, hit.jsonl still says
-        # what it said before, so the HIT is not taken for final and is fetched again.
-        files.replace_several(
-            target, {layout.ASSIGNMENTS: saved.assignments, layout.HIT: [{"HIT": saved.hit}]}
-        )
-        return saved
+        saving = Saving(self.path)
+        try:
+            yield saving
+        finally:
+            # Whatever ends the block: what was fetched shall not be fetched again.
+            saving.commit()
+            self.sync()
 
-    def sync(self) -> None:
-        """Make the directories of what was saved durable, all at once.
+    def sync(self, hit_id: str | None = None) -> None:
+        """Make what is saved of a HIT durable, whoever wrote it; or the list of HITs.
 
-        To be called before anything relies on the results: the end of a batch, a deletion.
+        To be called for both before a deletion relies on them. A process may have been
+        killed between a rename and its becoming durable, and a batch may be a copy, or
+        written by amti, which waits for no disk.
         """
-        if self.path.is_dir():
-            files.sync_directory(self.path)
-            files.sync_directory(self.path.parent)
+        names = [".", ".."]
+        directory = self.path
+        if hit_id is not None:
+            names = [layout.ASSIGNMENTS, layout.HIT, "."]
+            directory = self.directory(hit_id)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # where nothing was saved yet
+                files.sync(directory / name)
 
     def load(self, hit_id: str) -> Saved | None:
         """Read what is saved of a HIT; None if nothing is.
