@@ -21,7 +21,7 @@ MODULES = {
 }
 BEFORE_ACTIONS = frozenset(
     {"answers", "batch", "connect", "errors", "files", "money", "mturk", "qualification"}
-    | {"preview", "question", "report", "server", "tables", "website"}
+    | {"browser", "preview", "question", "report", "server", "tables", "website"}
 )
 
 # What each package may import from turkbatch, beside itself.
@@ -41,6 +41,8 @@ OURS: dict[str, frozenset[str]] = {
     "server": frozenset(),
     # Pages like the worker site's; what they show is given to it.
     "preview": frozenset({"errors", "server"}),
+    # It works on the worker site, and answers as its crowd would.
+    "browser": frozenset({"errors", "server"}),
     # It follows a batch's pin, for turkbatch.client(batch_dir=...).
     "connect": frozenset({"mturk", "server", "errors", "batch"}),
     "actions": BEFORE_ACTIONS,
@@ -65,6 +67,7 @@ THEIRS: dict[str, frozenset[str]] = {
     "mturk": frozenset({"boto3", "botocore"}),
     "server": frozenset({"flask", "werkzeug", "waitress", "sqlalchemy", "lxml", "botocore"}),
     "preview": frozenset({"flask", "werkzeug"}),
+    "browser": frozenset({"playwright"}),
     "connect": frozenset({"platformdirs"}),
     "actions": frozenset(),
     "cli": frozenset({"click", "rich"}),
@@ -74,7 +77,7 @@ THEIRS: dict[str, frozenset[str]] = {
 # pytest loads it for tests of other people's, which have both.
 PLUGIN = {"turkbatch.server.pytest_plugin": {"pytest", "boto3"}}
 
-HEAVY = ["boto3", "botocore", "flask", "sqlalchemy", "lxml", "jinja2", "xmltodict"]
+HEAVY = ["boto3", "botocore", "flask", "sqlalchemy", "lxml", "jinja2", "xmltodict", "playwright"]
 
 
 def package(module: str) -> str:
@@ -139,7 +142,8 @@ def test_modules_import_of_others_what_the_table_says(types: bool, more: set[str
 
 def test_what_is_imported_is_what_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {line.split(">")[0].lower() for line in project["dependencies"]}
+    every = [*project["dependencies"], *project["optional-dependencies"]["browser"]]
+    named = {line.split(">")[0].lower() for line in every}
     used = set().union(*THEIRS.values())
     # Each of these comes with the one that it belongs to.
     assert used - {"botocore", "werkzeug"} == named

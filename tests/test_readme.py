@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tests.conftest import ROOT
+from turkbatch.browser import chromium
 from turkbatch.cli import main, presenter
 from turkbatch.mturk import environments
 
@@ -73,6 +74,7 @@ def test_every_help_has_an_example(name: str, command: click.Command) -> None:
         environments.ENDPOINT_VARIABLE,
         environments.ENVIRONMENT_VARIABLE,
         environments.DATABASE_VARIABLE,
+        chromium.VARIABLE,
     ],
 )
 def test_every_variable_is_in_the_readme_and_the_example(variable: str) -> None:

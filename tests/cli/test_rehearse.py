@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,16 @@ def test_a_slip_in_the_definition_is_named(run: Run, definition: Path, rows: Pat
     refused = run("rehearse-batch", definition, rows, code=1)
     assert "hitproperties.json" in refused.stderr
     assert "LifetimeInSeconds" in refused.stderr
+
+
+def test_without_a_browser_it_says_how_to_get_one(
+    run: Run, definition: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    refused = run("rehearse-batch", definition, rows, "--browser", code=1)
+    assert "pip install 'turkbatch[browser]'" in refused.stderr
+    monkeypatch.undo()
+    monkeypatch.setenv("TURKBATCH_CHROMIUM", "no-such-chromium")
+    refused = run("rehearse-batch", definition, rows, "--browser", code=1)
+    assert "TURKBATCH_CHROMIUM: no-such-chromium is no program" in refused.stderr
+    assert refused.stdout == ""

@@ -55,7 +55,13 @@ from turkbatch.actions.qualification_types import (
     qualification_type_pins,
     update_qualification_type,
 )
-from turkbatch.actions.rehearse import Rehearsal, rehearse_batch
+from turkbatch.actions.rehearse import (
+    Browsed,
+    Browser,
+    Rehearsal,
+    Unsubmitted,
+    rehearse_batch,
+)
 from turkbatch.actions.repin import RepinnedBatch, repin_batch
 from turkbatch.actions.review import (
     ReviewedBatch,
@@ -100,6 +106,8 @@ __all__ = [
     "BatchStatus",
     "Block",
     "BonusPlan",
+    "Browsed",
+    "Browser",
     "Change",
     "Checked",
     "CheckedType",
@@ -142,6 +150,7 @@ __all__ = [
     "Submission",
     "Tally",
     "TypeStatus",
+    "Unsubmitted",
     "UpdatedType",
     "Verdict",
     "Wage",

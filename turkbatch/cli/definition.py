@@ -116,6 +116,28 @@ def _truth(
     " one name. Can be given several times.",
 )
 @click.option(
+    "--browser",
+    is_flag=True,
+    help="Do HITs in a headless Chromium, so that the pages' scripts run; TURKBATCH_CHROMIUM"
+    " names its program.",
+)
+@click.option(
+    "--browser-rows",
+    metavar="N",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="With --browser: how many rows, spread over the data, are done there; 0 for all.",
+)
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="With --browser: how long to wait for a page, its scripts, and its submission.",
+)
+@click.option(
     "--keep",
     metavar="DIR",
     type=options.PATH,
@@ -143,6 +165,9 @@ def rehearse_batch(
     spam: float,
     speed: float,
     truth: Mapping[str, str],
+    browser: bool,
+    browser_rows: int,
+    patience: float,
     keep: Path | None,
     format_name: str,
     as_json: bool,
@@ -158,6 +183,7 @@ def rehearse_batch(
     Example:
       turkbatch rehearse-batch definition data.csv
       turkbatch rehearse-batch definition data.csv --truth label=sentiment --spam 0.2
+      turkbatch rehearse-batch definition data.csv --browser --browser-rows 3
       turkbatch rehearse-batch definition data.csv --format csv > results.csv
     """
     from turkbatch import actions
@@ -173,6 +199,7 @@ def rehearse_batch(
                 spam=spam,
                 speed=speed,
                 truth=truth,
+                browser=actions.Browser(browser_rows, patience) if browser else None,
                 keep=keep,
                 allow_undefined=allow_undefined,
                 progress=bar,
@@ -224,7 +251,11 @@ def _tell_rehearsal(done: actions.Rehearsal) -> None:
             money.dollars(done.cost.total),
         ),
     ]
+    if done.browsed is not None:
+        rows.insert(3, ("done in a browser", f"{done.browsed.assignments:,}"))
     output.table(rows, stderr=True)
+    for left in done.browsed.unsubmitted if done.browsed is not None else ():
+        output.say(f"Row {left.row}, worker {left.worker_id}: not submitted; {left.why}.")
     for finding in done.findings:
         kind = "Note" if finding.severity == "note" else "Warning"
         output.say(f"{kind}: {finding} [{finding.rule}]")

@@ -1,0 +1,1 @@
+"""Doing HITs in a real browser, on the worker site of our own server."""
