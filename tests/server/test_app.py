@@ -126,7 +126,7 @@ def test_a_connection_serves_many_requests(url: str) -> None:
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n", b"501"),
         (b"nonsense\r\n\r\n", b"400"),
-        (b"GET /turkbatch/info HTTP/1.0\r\nHost: localhost\r\n\r\n", b"200"),
+        (b"GET /turkbatch/health HTTP/1.0\r\nHost: localhost\r\n\r\n", b"200"),
         (b"GET /turkbatch/%ff%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"404"),
         (b"DELETE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"405"),
         (b"HEAD /turkbatch/info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"200"),

@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from turkbatch.server import app, keys, service, store, worker
+from turkbatch.server import app, keys, origins, service, store, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
@@ -208,15 +208,29 @@ def test_a_signature_that_leaves_the_operation_out_is_refused(
     assert "'x-amz-target' must be a 'SignedHeader'" in post(changes={"Authorization": header})[1]
 
 
-def test_beyond_the_api_nothing_is_open_where_keys_are_demanded(guarded: str) -> None:
-    statuses = []
-    for path in ("/turkbatch/info", "/turkbatch/faults", "/mturk/preview?hitId=3X", "/nowhere"):
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(guarded).netloc, timeout=10)
+def statuses(url: str, paths: list[str]) -> list[int]:
+    found = []
+    for path in paths:
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
         connection.request("GET", path)
-        statuses.append(connection.getresponse().status)
+        found.append(connection.getresponse().status)
         connection.close()
+    return found
 
-    assert statuses == [403, 403, 403, 403]
+
+def test_where_keys_are_demanded_strangers_get_to_the_entrance_alone(guarded: str) -> None:
+    paths = ["/turkbatch/info", "/turkbatch/faults", "/mturk/preview?hitId=3X", "/sign-in"]
+
+    assert statuses(guarded, paths) == [403, 403, 303, 200]
+
+
+def test_nobody_signs_in_where_others_could_read_the_password(database: store.Store) -> None:
+    keys.add(database, "someone")
+    exposure = origins.Exposure(public_url="http://work.example.org")
+    with app.running(service.Service(database, keys_demanded=True), exposure=exposure) as url:
+        paths = ["/turkbatch/info", "/mturk/preview?hitId=3X", "/sign-in", "/nowhere"]
+        assert statuses(url, paths) == [403] * 4
+        assert statuses(url, ["/turkbatch/health"]) == [200]
 
 
 def test_requesters_see_and_change_only_what_is_their_own(

@@ -2,6 +2,7 @@
 
 ===========================  =======================================================
 ``POST /``                   the Requester API
+``GET /turkbatch/health``    200 if the database answers, 503 if not; for proxies
 ``GET /turkbatch/info``      version, database, clock
 ``/turkbatch/faults``        GET, PUT (``{"plan": "GetHIT:500@1 lag=30"}``), DELETE
 ``/turkbatch/calls``         GET: calls of each operation; DELETE: count anew
@@ -12,10 +13,12 @@
 all else                     the worker site, :mod:`turkbatch.server.site`
 ===========================  =======================================================
 
-On a loopback address nobody has to say who asks, so only requests that name a loopback host
-are answered: a web page elsewhere can't reach it by a name of its own that it points at this
-machine. On any other address requests to the API must be signed with a requester's key, and
-there is nothing else: the control page and the workers' pages don't know who asks.
+On a loopback address nobody has to say who asks. So only requests that name a loopback host
+are answered, lest a web page elsewhere reach it by a name of its own that it points at this
+machine; and none that a proxy passed on, which would open it to everybody.
+
+Where keys are demanded, as on any other address, requests to the API must be signed with a
+requester's key, people need accounts, and the control page is closed.
 """
 
 from __future__ import annotations
@@ -25,21 +28,26 @@ import dataclasses
 import functools
 import importlib.metadata
 import io
+import logging
 import signal
 import threading
-import urllib.parse
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import flask
+import sqlalchemy
 import werkzeug
+from sqlalchemy import exc
 
 from turkbatch.server import (
+    access,
     courier,
     listener,
     notifying,
+    origins,
     protocol,
     questions,
+    schema,
     service,
     site,
     store,
@@ -47,6 +55,11 @@ from turkbatch.server import (
     uploads,
     worker,
 )
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_logger = logging.getLogger(__name__)
 
 _MAX_SUBMISSION_BYTES: Final = 8 * 1024 * 1024
 _SHARED: Final = "TURKBATCH_SHARED"
@@ -57,7 +70,10 @@ class BindError(Exception):
 
 
 def create_app(
-    served: service.Service, *, crowd_elements: task_pages.CrowdElements = "local"
+    served: service.Service,
+    *,
+    crowd_elements: task_pages.CrowdElements = "local",
+    sign_ins_per_minute: int = origins.SIGN_INS_PER_MINUTE,
 ) -> flask.Flask:
     """Make the WSGI application.
 
@@ -67,6 +83,8 @@ def create_app(
         What answers.
     crowd_elements : {"local", "cdn"}
         Where task pages get the Crowd HTML Elements from: here, or AWS.
+    sign_ins_per_minute : int
+        From one address, as long as accounts are needed.
 
     Returns
     -------
@@ -76,11 +94,12 @@ def create_app(
     app = flask.Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_SUBMISSION_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_SUBMISSION_BYTES
-    app.before_request(functools.partial(_refuse_foreign, served))
+    app.before_request(functools.partial(_check_address, served))
     _add_api(app, served)
     _add_control(app, served)
     _add_worker_pages(app, served)
     site.add_pages(app, served, crowd_elements=crowd_elements)
+    access.guard(app, served, sign_ins_per_minute=sign_ins_per_minute)
     return app
 
 
@@ -91,7 +110,7 @@ def serve(
     *,
     crowd_elements: task_pages.CrowdElements = "local",
     processes: int = 1,
-    public_url: str | None = None,
+    exposure: origins.Exposure | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted (Ctrl-C) or terminated.
@@ -108,8 +127,8 @@ def serve(
         Where task pages get the Crowd HTML Elements from: here, or AWS.
     processes : int
         How many processes serve. With more than one there are no faults and no counts.
-    public_url : str, optional
-        How others reach the server, for links in replies; the address, if not given.
+    exposure : origins.Exposure, optional
+        How others reach the server, if not where it listens.
     on_ready : callable, optional
         Told the URL once it is being listened on.
 
@@ -119,23 +138,22 @@ def serve(
         If the address is not this machine's, or taken; if keys are demanded, and there are
         none; or if the processes don't stay.
     """
-    server = _listener(served, host, port, crowd_elements)
-    served.public_url = public_url or server.url
+    doors = _Doors(served, host, port, crowd_elements, exposure or origins.Exposure())
 
     def work() -> None:
-        with _terminated(server), _task_door(served, server):
+        with _terminated(doors.site), doors.tasks_served():
             if processes == 1 and on_ready is not None:
-                on_ready(server.url)
+                on_ready(doors.site.url)
             # What a process before this one did not get to deliver.
             courier.wake(served.store)
             with contextlib.suppress(KeyboardInterrupt):
-                server.serve_forever(poll_interval=0.1)
+                doors.site.serve_forever(poll_interval=0.1)
 
-    with server:
+    with contextlib.closing(doors):
         if processes == 1:
             work()
         else:
-            _serve_by_many(served, server, work, processes, on_ready)
+            _serve_by_many(served, doors.site, work, processes, on_ready)
 
 
 def _serve_by_many(
@@ -166,6 +184,7 @@ def running(
     *,
     host: str = "127.0.0.1",
     crowd_elements: task_pages.CrowdElements = "local",
+    exposure: origins.Exposure | None = None,
 ) -> Iterator[str]:
     """Serve from a thread for as long as the block lasts.
 
@@ -179,6 +198,8 @@ def running(
         A loopback address.
     crowd_elements : {"local", "cdn"}
         Where task pages get the Crowd HTML Elements from: here, or AWS.
+    exposure : origins.Exposure, optional
+        How others reach the server, if not where it listens.
 
     Yields
     ------
@@ -192,43 +213,99 @@ def running(
     """
     if isinstance(served, store.Store):
         served = service.Service(served)
-    server = _listener(served, host, port, crowd_elements)
+    doors = _Doors(served, host, port, crowd_elements, exposure or origins.Exposure())
+    with contextlib.closing(doors), doors.tasks_served(), _in_a_thread(doors.site):
+        yield doors.site.url
+
+
+class _Doors:
+    """The sockets of one server: its own, and the one of task pages.
+
+    Both are bound at once, so that processes which are forked afterwards share them.
+    """
+
+    def __init__(
+        self,
+        served: service.Service,
+        host: str,
+        port: int,
+        crowd_elements: task_pages.CrowdElements,
+        exposure: origins.Exposure,
+    ) -> None:
+        if not questions.is_loopback(host):
+            served.keys_demanded = True
+        if served.keys_demanded:
+            _need_a_key(served, host)
+        self._exposure = exposure
+        application = create_app(
+            served,
+            crowd_elements=crowd_elements,
+            sign_ins_per_minute=exposure.sign_ins_per_minute,
+        )
+        self.site = self._bound(host, port, application)
+        self.tasks: listener.Listener | None = None
+        served.public_url = exposure.public_url or self.site.url
+        try:
+            # Without an address of their own, guarded task pages are where the site is.
+            if not served.keys_demanded or exposure.tasks_url is not None:
+                self.tasks = self._tasks_door(host, application)
+        except BindError:
+            self.site.close()
+            raise
+        site.place(application, self._origins(served))
+
+    def _tasks_door(self, host: str, application: flask.Flask) -> listener.Listener:
+        behind = site.task_door(application)
+        following = (self.site.server_address[1] + 1) % 65_536
+        wanted = self._exposure.tasks_port
+        try:
+            return self._bound(host, following if wanted is None else wanted, behind)
+        except BindError:
+            if wanted is not None or self._exposure.tasks_url is not None:
+                raise  # whoever named it counts on it
+        return self._bound(host, 0, behind)
+
+    def _bound(self, host: str, port: int, application: WSGIApplication) -> listener.Listener:
+        try:
+            return listener.Listener(
+                host, port, application, trusted_proxy=self._exposure.trusted_proxy
+            )
+        except OSError as error:
+            raise BindError(f"{host}:{port} can't be listened on: {error.strerror}") from error
+
+    def _origins(self, served: service.Service) -> origins.Origins:
+        address, port = self.site.server_address
+        return origins.Origins(
+            public_url=served.public_url,
+            guarded=served.keys_demanded,
+            bound=address,
+            port=port,
+            tasks_port=None if self.tasks is None else self.tasks.server_address[1],
+            tasks_url=self._exposure.tasks_url,
+        )
+
+    def tasks_served(self) -> contextlib.AbstractContextManager[None]:
+        """Serve task pages from a thread for as long as the block lasts."""
+        return contextlib.nullcontext() if self.tasks is None else _in_a_thread(self.tasks)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.site.close()
+        if self.tasks is not None:
+            self.tasks.close()
+
+
+@contextlib.contextmanager
+def _in_a_thread(door: listener.Listener) -> Iterator[None]:
     thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        target=door.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
     )
     thread.start()
     try:
-        with _task_door(served, server):
-            yield server.url
+        yield
     finally:
-        server.shutdown()
+        door.shutdown()
         thread.join()
-        server.close()
-
-
-def _task_door(
-    served: service.Service, server: listener.Listener
-) -> contextlib.AbstractContextManager[None]:
-    # Where keys are demanded there are no workers' pages.
-    return contextlib.nullcontext() if served.keys_demanded else site.task_door(server)
-
-
-def _listener(
-    served: service.Service,
-    host: str,
-    port: int,
-    crowd_elements: task_pages.CrowdElements = "local",
-) -> listener.Listener:
-    if not questions.is_loopback(host):
-        served.keys_demanded = True
-    if served.keys_demanded:
-        _need_a_key(served, host)
-    try:
-        made = listener.Listener(host, port, create_app(served, crowd_elements=crowd_elements))
-        served.public_url = made.url
-        return made
-    except OSError as error:
-        raise BindError(f"{host}:{port} can't be listened on: {error.strerror}") from error
 
 
 def _need_a_key(served: service.Service, host: str) -> None:
@@ -258,9 +335,12 @@ def _terminated(server: listener.Listener) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-# Where keys are demanded, all that asks for none is open only if an address that nobody can
-# guess leads to it. Workers' pages, where anyone passes for any worker, are not.
-_OPEN_TO_ALL: Final = {"api", "uploaded_file"}
+# What is told to anybody, under any name: it is nothing, signed, or behind an address that
+# nobody can guess.
+_OPEN_TO_ALL: Final = {"api", "health", "uploaded_file"}
+# What people with accounts get, where those are needed. The control page and what is there
+# for scripts alone are not: they don't know who asks.
+_FOR_PEOPLE: Final = {"site", "recruiting"}
 # What is in the memory of a process, and so not the same for all that serve.
 _OF_ONE_PROCESS: Final = {
     "show_faults",
@@ -271,19 +351,58 @@ _OF_ONE_PROCESS: Final = {
 }
 
 
-def _refuse_foreign(served: service.Service) -> flask.Response | None:
-    if flask.current_app.config.get(_SHARED) and flask.request.endpoint in _OF_ONE_PROCESS:
+def _check_address(served: service.Service) -> flask.Response | None:
+    """Refuse what is not there for whoever asks from there, under that name."""
+    request = flask.request
+    if flask.current_app.config.get(_SHARED) and request.endpoint in _OF_ONE_PROCESS:
         return flask.Response("Several processes serve here; each would have its own.\n", 409)
+    where = site.origins_of(flask.current_app)
+    passed_on = request.environ.get("turkbatch.forwarded", "")
     if served.keys_demanded:
-        if flask.request.endpoint in _OPEN_TO_ALL:
+        if passed_on:
+            _warn_of_proxy(passed_on)
+        if request.endpoint in _OPEN_TO_ALL:
             return None
-        return flask.Response("Beyond loopback this server answers its API alone.\n", 403)
-    host = flask.request.headers.get("Host", "")
-    with contextlib.suppress(ValueError):
-        name = urllib.parse.urlsplit(f"//{host}").hostname
-        if name and questions.is_loopback(name):
-            return None
+        return _why_closed(where)
+    if request.endpoint == "health":
+        return None
+    if passed_on:
+        return flask.Response(_BEHIND_A_PROXY.format(passed_on), 403, mimetype="text/plain")
+    if where.knows(request.headers.get("Host", ""), at_task_door=site.at_task_door()):
+        return None
     return flask.Response("This server answers under loopback names alone.\n", 403)
+
+
+@functools.cache
+def _warn_of_proxy(found: str) -> None:
+    _logger.warning(
+        "requests come through a proxy (%s) that is not trusted, so all count as one address's; "
+        "name the address that it connects from: --trusted-proxy ADDRESS",
+        found,
+    )
+
+
+_BEHIND_A_PROXY: Final = (
+    "This came through a proxy ({}), and there anybody could use this server without an account "
+    "or a key. Run it with --require-keys, --public-url and --trusted-proxy.\n"
+)
+
+
+def _why_closed(where: origins.Origins) -> flask.Response | None:
+    request = flask.request
+    endpoint = request.endpoint or ""
+    if not where.has_people:
+        text = (
+            "Beyond loopback this server answers its API alone. For a worker site put a proxy "
+            "that speaks HTTPS before it, and run it with --public-url https://NAME.\n"
+        )
+    elif endpoint and request.blueprint not in _FOR_PEOPLE and not site.is_stand_in(endpoint):
+        text = "This is closed where requests must be signed.\n"
+    elif not where.knows(request.headers.get("Host", ""), at_task_door=site.at_task_door()):
+        text = f"This server's address is {where.public_url}\n"
+    else:
+        return None
+    return flask.Response(text, 403, mimetype="text/plain")
 
 
 def _add_api(app: flask.Flask, served: service.Service) -> None:
@@ -312,6 +431,16 @@ def _broken(fault: str) -> flask.Response:
 
 
 def _add_control(app: flask.Flask, served: service.Service) -> None:
+    @app.get("/turkbatch/health")
+    def health() -> tuple[dict[str, str], int]:
+        try:
+            with served.store.read() as connection:
+                connection.execute(sqlalchemy.select(schema.settings.c.name).limit(1)).all()
+        except exc.SQLAlchemyError:
+            _logger.exception("the database does not answer")
+            return {"status": "database out of reach"}, 503
+        return {"status": "ok"}, 200
+
     @app.get("/turkbatch/info")
     def info() -> dict[str, object]:
         return {

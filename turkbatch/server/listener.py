@@ -5,7 +5,13 @@ clients hold nobody up; it keeps connections, bounds headers and bodies, and nee
 compiler nor another process. For the fault plan an application can call
 ``environ["turkbatch.break"]``, and the connection is reset instead of a reply, or
 ``environ["turkbatch.hang"]``, and there is no reply for as long as the client waits (two
-minutes at most).
+minutes at most). ``environ["turkbatch.forwarded"]`` names what tells that a proxy which is not
+trusted has passed a request on.
+
+Of what a proxy says only ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are taken, and only from
+the one address that is trusted; waitress does it, because it looks at where a connection comes
+from, which middleware such as Werkzeug's ProxyFix does not. ``X-Forwarded-Host`` is not taken:
+signatures of requests cover Host, so a proxy must pass that on as it is anyway.
 """
 
 from __future__ import annotations
@@ -31,6 +37,9 @@ _CONNECTIONS: Final = 1000
 # for the latency that a fault plan asks for.
 _THREADS: Final = 40
 _END_SECONDS: Final = 10
+# What proxies add to the requests that they pass on.
+_PROXY_HEADERS: Final = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP")
+_PROXY_PREFIX: Final = "HTTP_X_FORWARDED_"
 
 
 class Listener:
@@ -47,6 +56,8 @@ class Listener:
         Port to bind; 0 for any that is free.
     application : WSGI application
         What answers.
+    trusted_proxy : str, optional
+        The numeric address of a proxy whose word is taken for who asks, and by which scheme.
 
     Raises
     ------
@@ -54,8 +65,16 @@ class Listener:
         If the address can't be bound.
     """
 
-    def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        application: WSGIApplication,
+        *,
+        trusted_proxy: str | None = None,
+    ) -> None:
         self.application = application
+        self._trusted_proxy = trusted_proxy
         self._socket = _bound(host, port)
         host_bound, port_bound, *_ = self._socket.getsockname()
         self.server_address = (str(host_bound), int(port_bound))
@@ -144,10 +163,21 @@ class Listener:
             # Clients that go away in the middle are no trouble of ours.
             log_socket_errors=False,
             clear_untrusted_proxy_headers=True,
+            **_trusting(self._trusted_proxy),
         )
         assert isinstance(made, server.TcpWSGIServer)
         made.channel_class = _Channel
         return made
+
+
+def _trusting(proxy: str | None) -> dict[str, Any]:
+    if proxy is None:
+        return {}
+    return {
+        "trusted_proxy": proxy,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
+    }
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -170,6 +200,9 @@ class _Task(task.WSGITask):
 
     def get_environment(self) -> WSGIEnvironment:
         environ = super().get_environment()
+        # Before what is not to be trusted is cleared away.
+        trusted = environ["REMOTE_ADDR"] == self.channel.server.adj.trusted_proxy
+        environ["turkbatch.forwarded"] = "" if trusted else _marks_of_proxy(environ)
         environ["turkbatch.break"] = lambda: setattr(self, "fault", "break")
         environ["turkbatch.hang"] = lambda: setattr(self, "fault", "hang")
         return environ
@@ -187,6 +220,19 @@ class _Task(task.WSGITask):
             if connection is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_on_finish = True
+
+
+def _marks_of_proxy(environ: WSGIEnvironment) -> str:
+    """Name what says that a proxy passed a request on; empty if nothing does."""
+    found = [
+        name.removeprefix("HTTP_").replace("_", "-").title()
+        for name in environ
+        if name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIX)
+    ]
+    # nginx, unless told otherwise, adds no header, but asks in this version; browsers don't.
+    if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        found.append("HTTP/1.0")
+    return ", ".join(sorted(found))
 
 
 class _Channel(channel.HTTPChannel):

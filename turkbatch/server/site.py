@@ -1,14 +1,14 @@
 """The worker site: what a worker finds, previews, accepts, submits, and has earned.
 
-One signs in as any worker id, in each browser as another one. That is all that is asked on a
-loopback address, so a page elsewhere must not be able to act for whoever is signed in: what
-is posted must come from the site's own origin. Task pages have an origin of their own,
-another port, and can therefore reach neither the site nor the API; what they may do is post
-their answers, as on the service.
+What is posted must come from the site's own origin: a page elsewhere must not be able to act
+for whoever is signed in. Who that is, and how they came to be, is :mod:`turkbatch.server.access`.
+
+Task pages are requesters', and on another site (:mod:`turkbatch.server.origins`), in a frame that
+lets them do what a task needs: they can reach neither the site nor the API. What they may do is
+post their answers, as on the service.
 
 ==========================================  =========================================
 ``GET /``                                   to the list
-``GET, POST /sign-in``, ``POST /sign-out``  as whom
 ``GET /hits``                               list and search
 ``GET /hits/HITID``                         preview
 ``POST /hits/HITID/accept``                 accept
@@ -33,45 +33,50 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import secrets
-import threading
-import urllib.parse
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import flask
 import werkzeug
 
 from turkbatch.server import (
+    access,
     answers,
     form_pages,
-    listener,
     listings,
+    origins,
+    people,
     questions,
     service,
     task_pages,
     worker,
 )
 
-_TASKS_PORT: Final = "TURKBATCH_TASKS_PORT"
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_ORIGINS: Final = "TURKBATCH_ORIGINS"
+_AT_TASK_DOOR: Final = "turkbatch.tasks"
 _CROWD: Final = "TURKBATCH_CROWD_ELEMENTS"
 _POLICY: Final = (
     "default-src 'self'; img-src * data: blob:; media-src *; frame-src *; object-src 'none';"
-    " base-uri 'none'; frame-ancestors 'self'; form-action 'self'"
+    " base-uri 'none'; form-action 'self'; frame-ancestors "
 )
-# Values behind which nobody is signed in, or nothing is asked of whom it is.
+# The pages that a task's frame shows after a submission; no other is ever in a frame.
+_FRAMED: Final = "site.external_submit"
+# Where nobody is signed in, or nothing is asked of whom it is.
 _OPEN_ENDPOINTS: Final = {
     f"site.{name}"
     for name in (
         "dynamic_hit",
         "external_submit",
         "home",
-        "preview",
-        "preview_of_group",
+        "invitation",
         "sign_in",
         "static",
     )
 }
+_PREVIEWS: Final = {"site.preview", "site.preview_of_group"}
 _STATES: Final = ("Accepted", "Submitted", "Approved", "Rejected", "Returned", "Abandoned")
 
 
@@ -134,9 +139,6 @@ def add_pages(
     crowd_elements : {"local", "cdn"}
         Where pages get the Crowd HTML Elements from.
     """
-    # Sessions end with the server, and nobody has to keep a key.
-    app.secret_key = app.secret_key or secrets.token_bytes(32)
-    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax")
     app.config[_CROWD] = crowd_elements
     blueprint = flask.Blueprint(
         "site",
@@ -153,7 +155,8 @@ def add_pages(
     blueprint.after_request(_guarded)
     app.context_processor(_context)
     _add_task_pages(blueprint, served)
-    _add_entrance(blueprint, served)
+    _add_entrance(blueprint)
+    access.add_pages(blueprint, served)
     _add_hits(blueprint, served)
     _add_assignments(blueprint, served)
     _add_own_pages(blueprint, served)
@@ -163,37 +166,84 @@ def add_pages(
         app.add_url_rule(f"/{name}", f"stand_in {name}", _stand_in(name))
 
 
-@contextlib.contextmanager
-def task_door(server: listener.Listener) -> Iterator[None]:
-    """Listen on a port for task pages alone, beside a server, for as long as the block lasts.
+def place(app: flask.Flask, where: origins.Origins) -> None:
+    """Tell an application under which addresses it is reached, before it serves.
 
     Parameters
     ----------
-    server : Listener
-        Whose application has the site.
-
-    Yields
-    ------
-    None
-        Nothing; frames find the port by themselves.
+    app : flask.Flask
+        With the site's pages.
+    where : origins.Origins
+        The addresses.
     """
-    app = server.application
-    assert isinstance(app, flask.Flask), "only the site's own application has task pages"
-    host, port = str(server.server_address[0]), int(server.server_address[1])
-    door = _listen(host, (port + 1) % 65_536, app)
-    # Cookies know no ports: servers beside each other would sign one another's workers out.
-    app.config["SESSION_COOKIE_NAME"] = f"turkbatch-{port}"
-    app.config[_TASKS_PORT] = door.server_address[1]
-    thread = threading.Thread(
-        target=door.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    app.config[_ORIGINS] = where
+    # Cookies know no ports: servers beside each other would sign one another's workers out. And
+    # with this prefix no other host of the same domain can set it.
+    name = "__Host-turkbatch" if where.is_secure and where.guarded else f"turkbatch-{where.port}"
+    app.config.update(
+        SESSION_COOKIE_NAME=name, SESSION_COOKIE_SECURE=where.is_secure and where.guarded
     )
-    thread.start()
-    try:
-        yield
-    finally:
-        door.shutdown()
-        thread.join()
-        door.close()
+
+
+def origins_of(app: flask.Flask) -> origins.Origins:
+    """Give what :func:`place` told.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        The application.
+
+    Returns
+    -------
+    origins.Origins
+    """
+    found: origins.Origins = app.config[_ORIGINS]
+    return found
+
+
+def task_door(app: flask.Flask) -> WSGIApplication:
+    """Make what answers at the port of task pages: they alone are there.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        With the site's pages.
+
+    Returns
+    -------
+    WSGI application
+    """
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[_AT_TASK_DOOR] = True
+        return app(environ, start_response)
+
+    return answer
+
+
+def at_task_door() -> bool:
+    """Tell whether a request came in by the port of task pages.
+
+    Returns
+    -------
+    bool
+    """
+    return _AT_TASK_DOOR in flask.request.environ
+
+
+def is_stand_in(endpoint: str) -> bool:
+    """Tell whether a script is asked for that task pages load.
+
+    Parameters
+    ----------
+    endpoint : str
+        Of the request.
+
+    Returns
+    -------
+    bool
+    """
+    return endpoint.startswith("stand_in ")
 
 
 def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None:
@@ -210,12 +260,14 @@ def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None
             raise worker.WorkerError("Only an HTMLQuestion has a page here.")
         page = task_pages.rewritten(question.content, flask.current_app.config[_CROWD])
         reply = flask.Response(page, content_type="text/html; charset=utf-8")
-        if not _at_task_door():
-            reply.headers["Content-Security-Policy"] = task_pages.POLICY_WITHOUT_ORIGIN
+        reply.headers["Content-Security-Policy"] = _task_policy()
+        # Its address has the assignment's id.
+        reply.headers["Referrer-Policy"] = "no-referrer"
+        reply.headers["Cache-Control"] = "no-store"
         return reply
 
     @blueprint.post("/mturk/externalSubmit")
-    def external_submit() -> str:
+    def external_submit() -> str | tuple[str, int]:
         # Values in the address count, too: the documentation describes them.
         request = flask.request
         fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
@@ -225,21 +277,51 @@ def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None
                 "There was a problem submitting your results for this HIT. "
                 "It must be accepted first, and its assignmentId be sent along."
             )
+        if access.is_guarded():
+            return _submit_guarded(served, assignment_id, fields)
         # A page elsewhere, and a script, have no session: there the assignment's id, which
         # nobody else knows, stands for its worker.
-        me = _worker_id() or worker.task(served, assignment_id).worker_id
+        me = access.current() or worker.task(served, assignment_id).worker_id
         worker.submit(served, assignment_id, me, fields)
         return flask.render_template("submitted.html", assignment_id=assignment_id)
 
 
+def _submit_guarded(
+    served: service.Service, assignment_id: str, fields: list[tuple[str, str]]
+) -> str | tuple[str, int]:
+    task = worker.task(served, assignment_id)
+    token = dict(fields).get(access.TOKEN_FIELD, "")
+    fields = [field for field in fields if field[0] != access.TOKEN_FIELD]
+    if access.may_submit(assignment_id, task.worker_id, token, own_origin=_own_origin()):
+        worker.submit(served, assignment_id, task.worker_id, fields)
+        return flask.render_template("submitted.html", assignment_id=assignment_id)
+    # Nothing is set here, such as a secret of a form: this was posted without the session, and
+    # would replace it.
+    page = flask.render_template(
+        "resend.html", hit=listings.hit(served, task.hit_id), task=task, fields=fields
+    )
+    return page, 403
+
+
+def _task_policy() -> str:
+    """Write the policy of a task page: its own site, or an origin that nobody else has."""
+    request = flask.request
+    home = _origins().of_site(request.host_url) if at_task_door() else ""
+    # Outside of the site's frame a page here would have the task pages' host to itself, and none
+    # of the frame's limits.
+    if home and request.headers.get("Sec-Fetch-Dest") in (None, "iframe"):
+        return f"frame-ancestors {home}"
+    return f"{task_pages.POLICY_WITHOUT_ORIGIN}; frame-ancestors {_own_origin()}"
+
+
 def _preview_page(served: service.Service, hit_id: str) -> str:
-    me = _worker_id()
+    me = access.current()
     hit = listings.hit(served, hit_id, me)
     if me is None and hit.guards_preview:
         raise worker.WorkerError("Sign in to see this HIT: it is for qualified workers alone.")
     if me is not None and not worker.may(served, hit_id, me, "Preview"):
         raise worker.WorkerError(f"You do not meet the qualification requirements of HIT {hit_id}.")
-    parameters = task_pages.query(hit_id, _submit_to())
+    parameters = task_pages.query(hit_id, _own_origin())
     question = questions.parse(worker.question(served, hit_id))
     return flask.render_template(
         "preview.html",
@@ -250,17 +332,17 @@ def _preview_page(served: service.Service, hit_id: str) -> str:
     )
 
 
+def _origins() -> origins.Origins:
+    return origins_of(flask.current_app)
+
+
+def _own_origin() -> str:
+    return _origins().own(flask.request.host_url)
+
+
 def _frame_origin() -> str:
     """Tell where the request's site has its task pages; empty if nowhere of their own."""
-    port = flask.current_app.config.get(_TASKS_PORT)
-    if port is None:
-        return ""
-    host = urllib.parse.urlsplit(flask.request.host_url).hostname or "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _submit_to() -> str:
-    return flask.request.host_url.rstrip("/")
+    return _origins().of_tasks(flask.request.host_url)
 
 
 def _refused(error: Exception) -> tuple[str, int]:
@@ -272,39 +354,34 @@ def _refused(error: Exception) -> tuple[str, int]:
 
 def _keep_origins_apart() -> flask.Response | None:
     request = flask.request
-    if _at_task_door():
+    if at_task_door():
         endpoint = request.endpoint or ""
-        if endpoint != "site.dynamic_hit" and not endpoint.startswith("stand_in "):
+        if endpoint != "site.dynamic_hit" and not is_stand_in(endpoint):
             return flask.Response("Only task pages are here.\n", 404, mimetype="text/plain")
+        # One that a page installs would answer for all pages of this host, other requesters' too.
+        if "Service-Worker" in request.headers:
+            return flask.Response("No service workers here.\n", 403, mimetype="text/plain")
         return None
     origin = request.headers.get("Origin")
-    own = request.host_url.rstrip("/")
     # Answers come from wherever a task's page is, calls of the API from no page at all.
     open_to_all = request.endpoint in ("site.external_submit", "api")
-    if request.method == "POST" and origin not in (None, own) and not open_to_all:
+    if request.method == "POST" and origin not in (None, _own_origin()) and not open_to_all:
         return flask.Response("This was posted by a page of another site.\n", 403)
     return None
 
 
-def _at_task_door() -> bool:
-    port = flask.current_app.config.get(_TASKS_PORT)
-    return port is not None and flask.request.environ.get("SERVER_PORT") == str(port)
-
-
-def _worker_id() -> str | None:
-    found = flask.session.get("worker")
-    return found if isinstance(found, str) else None
-
-
 def _me() -> str:
-    found = _worker_id()
+    found = access.current()
     assert found is not None, "nobody gets here without signing in"
     return found
 
 
 def _signed_in() -> werkzeug.Response | None:
     request = flask.request
-    if _worker_id() is not None or request.endpoint in _OPEN_ENDPOINTS:
+    is_open = request.endpoint in _OPEN_ENDPOINTS
+    if request.endpoint in _PREVIEWS:
+        is_open = not access.is_guarded()  # strangers have no business there
+    if is_open or access.current() is not None:
         return None
     wanted = request.full_path.rstrip("?") if request.method == "GET" else "/hits"
     return flask.redirect(flask.url_for("site.sign_in", next=wanted), 303)
@@ -313,7 +390,8 @@ def _signed_in() -> werkzeug.Response | None:
 def _guarded(response: flask.Response) -> flask.Response:
     if flask.request.endpoint == "site.dynamic_hit":
         return response  # not a page of the site
-    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    around = "'self'" if flask.request.endpoint == _FRAMED else "'none'"
+    response.headers.setdefault("Content-Security-Policy", _POLICY + around)
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if flask.request.endpoint != "site.static":
@@ -323,46 +401,21 @@ def _guarded(response: flask.Response) -> flask.Response:
 
 def _context() -> dict[str, object]:
     return {
-        "me": _worker_id(),
+        "me": access.current(),
+        "has_account": access.is_person(),
+        "fewest_characters": people.FEWEST_CHARACTERS,
         "auto_accept": bool(flask.session.get("auto_accept")),
         "frame_rights": task_pages.FRAME_RIGHTS,
     }
 
 
-def _local(address: str) -> str:
-    """Give an address of this site, whatever was asked for."""
-    parts = urllib.parse.urlsplit(address.replace("\\", "/"))
-    inside = not parts.scheme and not parts.netloc and address.startswith("/")
-    return address if inside else "/hits"
-
-
 # Pages
 
 
-def _add_entrance(blueprint: flask.Blueprint, served: service.Service) -> None:
+def _add_entrance(blueprint: flask.Blueprint) -> None:
     @blueprint.get("/")
     def home() -> werkzeug.Response:
         return flask.redirect(flask.url_for("site.hits"), 303)
-
-    @blueprint.route("/sign-in", methods=["GET", "POST"])
-    def sign_in() -> str | tuple[str, int] | werkzeug.Response:
-        wanted = _local(flask.request.values.get("next", "/hits"))
-        given = flask.request.form.get("workerId", "").strip()
-        if flask.request.method == "GET":
-            return flask.render_template("sign_in.html", next=wanted, given="", fault="")
-        try:
-            worker.register(served, given)
-        except worker.WorkerError as error:
-            page = flask.render_template("sign_in.html", next=wanted, given=given, fault=str(error))
-            return page, 422
-        flask.session.clear()
-        flask.session["worker"] = given
-        return flask.redirect(wanted, 303)
-
-    @blueprint.post("/sign-out")
-    def sign_out() -> werkzeug.Response:
-        flask.session.clear()
-        return flask.redirect(flask.url_for("site.sign_in"), 303)
 
 
 def _add_hits(blueprint: flask.Blueprint, served: service.Service) -> None:
@@ -457,7 +510,7 @@ def _add_assignments(blueprint: flask.Blueprint, served: service.Service) -> Non
     @blueprint.post("/auto-accept")
     def auto_accept() -> werkzeug.Response:
         flask.session["auto_accept"] = "on" in flask.request.form.getlist("auto_accept")
-        return flask.redirect(_local(flask.request.form.get("next", "/hits")), 303)
+        return flask.redirect(access.local(flask.request.form.get("next", "/hits")), 303)
 
 
 def _assignment_page(
@@ -470,7 +523,7 @@ def _assignment_page(
     if task.state != "Accepted":
         return flask.render_template("ended.html", hit=hit, task=task)
     parameters = task_pages.query(
-        task.hit_id, _submit_to(), assignment_id=task.assignment_id, worker_id=task.worker_id
+        task.hit_id, _own_origin(), assignment_id=task.assignment_id, worker_id=task.worker_id
     )
     return flask.render_template(
         "assignment.html",
@@ -480,6 +533,7 @@ def _assignment_page(
         seconds_left=max(task.deadline - listings.current_time(served), 0),
         values=_by_name(fields) if faults else None,
         faults=faults or {},
+        token=access.token_of(task.assignment_id) if access.is_guarded() else "",
     )
 
 
@@ -666,14 +720,7 @@ def _http_error(
 
 
 def _sorry(title: str, text: str) -> str:
-    return flask.render_template("sorry.html", title=title, text=text, me=_worker_id())
-
-
-def _listen(host: str, port: int, app: flask.Flask) -> listener.Listener:
-    try:
-        return listener.Listener(host, port, app)
-    except OSError:
-        return listener.Listener(host, 0, app)  # the port beside the server's is taken
+    return flask.render_template("sorry.html", title=title, text=text, me=access.current())
 
 
 def _dollars(cents: int) -> str:

@@ -18,15 +18,13 @@ from turkbatch.server import questions
 
 PREVIEW: Final = "ASSIGNMENT_ID_NOT_AVAILABLE"
 """The assignmentId of a page that was not accepted."""
-FRAME_RIGHTS: Final = (
-    "allow-scripts allow-forms allow-same-origin allow-popups allow-modals allow-downloads"
-    " allow-top-navigation-by-user-activation"
-)
-"""What a task's frame may do, on an origin of its own."""
-POLICY_WITHOUT_ORIGIN: Final = (
-    "sandbox allow-scripts allow-forms allow-modals allow-popups allow-top-navigation"
-    " allow-downloads"
-)
+# Left out on purpose: allow-modals, since a dialog at every turn, or one against leaving, holds a
+# worker (Chromium shows none of a frame of another origin anyway), and allow-top-navigation with
+# its variants, by which a page could lead the worker to one that passes for the site. After a
+# submission the site's own page in the frame asks the page around it to go on.
+FRAME_RIGHTS: Final = "allow-scripts allow-forms allow-same-origin allow-popups allow-downloads"
+"""What a task's frame may do, on a site of its own."""
+POLICY_WITHOUT_ORIGIN: Final = "sandbox allow-scripts allow-forms allow-popups allow-downloads"
 """Content-Security-Policy that gives a page an origin which nobody else has."""
 STAND_INS: Final[Mapping[str, str]] = {
     "crowd-html-elements.js": "https://assets.crowd.aws/crowd-html-elements.js",

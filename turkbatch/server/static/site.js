@@ -48,23 +48,59 @@
     addEventListener("focus", check);
   }
 
-  /* A task's frame that has shown the site's own page of success: this page goes on. */
+  /* What the site's own pages in a task's frame ask of this page around it. A requester's page
+     is of another origin, and is not heard. */
   const frame = document.querySelector("iframe.task");
-  addEventListener("message", (event) => {
-    const ours = frame && event.source === frame.contentWindow && event.origin === location.origin;
-    if (!ours || typeof event.data?.goOn !== "string") return;
-    const target = new URL(event.data.goOn, location.href);
+  const secret = document.querySelector("meta[name=csrf-token]")?.content;
+  const goOnTo = (address) => {
+    const target = new URL(address, location.href);
     if (target.origin !== location.origin || !target.pathname.endsWith("/go-on")) return;
     const form = document.createElement("form");
     form.method = "post";
     form.action = target.href;
+    if (secret) form.append(hidden("csrf_token", secret));
     document.body.append(form);
     form.submit();
+  };
+  const hidden = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
+  const giveToken = (assignment) => {
+    const own = frame.dataset.assignment === assignment;
+    // To the site's own page alone, whatever the frame may show by now.
+    frame.contentWindow.postMessage({ token: own ? frame.dataset.token : "" }, location.origin);
+  };
+  addEventListener("message", (event) => {
+    const ours = frame && event.source === frame.contentWindow && event.origin === location.origin;
+    if (!ours) return;
+    if (typeof event.data?.goOn === "string") goOnTo(event.data.goOn);
+    else if (typeof event.data?.tokenFor === "string") giveToken(event.data.tokenFor);
   });
   const goOn = document.querySelector("[data-go-on]");
   if (goOn) {
     if (window.top !== window) window.top.postMessage({ goOn: goOn.action }, location.origin);
     else if (goOn.dataset.goOn === "here") goOn.submit();
+  }
+
+  /* Answers that came without a session: the page around the frame knows the assignment's token,
+     and gives it for its own assignment alone. Outside of a frame the worker decides. */
+  const resend = document.querySelector("[data-resend]")?.dataset.resend;
+  if (resend && window.top !== window) {
+    const show = (name, shown) => document.querySelectorAll(`[data-${name}]`).forEach((one) => (one.hidden = !shown));
+    show("outside", false);
+    show("inside", true);
+    addEventListener("message", (event) => {
+      const ours = event.source === window.top && event.origin === location.origin;
+      if (!ours || typeof event.data?.token !== "string") return;
+      if (event.data.token) {
+        // Fields named append or submit would stand in for the form's own.
+        const form = document.querySelector("form");
+        Element.prototype.append.call(form, hidden("turkbatchToken", event.data.token));
+        HTMLFormElement.prototype.submit.call(form);
+      } else {
+        show("inside", false);
+        show("refused", true);
+      }
+    });
+    window.top.postMessage({ tokenFor: resend }, location.origin);
   }
 
   if (frame) {
