@@ -183,6 +183,10 @@ class Step:
         Whether a requester has to decide about a qualification first.
     done : int
         HITs that were handed in.
+    has_begun : bool
+        Whether the participant was ever given a HIT.
+    out_of_work : bool
+        Whether there is no HIT now, for which reason the visit would end.
     """
 
     visit: Visit
@@ -190,6 +194,8 @@ class Step:
     wanted: tuple[Wanted, ...] = ()
     waiting: bool = False
     done: int = 0
+    has_begun: bool = True
+    out_of_work: bool = False
 
 
 def arrive(
@@ -282,7 +288,41 @@ def of_session(
         return _of_session(connection, link_id, participant_id, session_id)
 
 
-def proceed(served: service.Service | store.Store, visit_id: str) -> Step:
+def look(served: service.Service | store.Store, visit_id: str) -> Step:
+    """Tell how far a visit is, without giving a HIT.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    visit_id : str
+        Which.
+
+    Returns
+    -------
+    Step
+        With a HIT if the participant holds one.
+
+    Raises
+    ------
+    NotAdmitted
+        If there is no such visit.
+    """
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        _, found = _at(connection, now, visit_id)
+        held = _held(connection, visit_id)
+        begun = select(_did.c.assignment_id).where(_did.c.visit_id == visit_id).limit(1)
+        return Step(
+            found,
+            held[0] if held else None,
+            done=_done(connection, visit_id),
+            has_begun=connection.scalar(begun) is not None,
+        )
+
+
+def proceed(
+    served: service.Service | store.Store, visit_id: str, *, may_run_out: bool = True
+) -> Step:
     """Give a participant the next HIT, or end the visit if there is nothing left to do.
 
     The HIT is chosen and accepted at once. Those whose requirements ask nothing of a
@@ -294,6 +334,8 @@ def proceed(served: service.Service | store.Store, visit_id: str) -> Step:
         Where.
     visit_id : str
         Whose.
+    may_run_out : bool
+        Whether the visit ends if all HITs are done or taken; else the step says that they are.
 
     Returns
     -------
@@ -326,6 +368,8 @@ def proceed(served: service.Service | store.Store, visit_id: str) -> Step:
             return Step(visit, wanted=choice.wanted, done=done)
         if choice.waiting and not done:
             return Step(visit, waiting=True)
+        if not (may_run_out or choice.is_closed):
+            return Step(visit, done=done, out_of_work=True)
         state: State = "completed" if done else "screened_out" if choice.is_closed else "full"
         return Step(_end(connection, now, visit, state), done=done)
 
@@ -525,6 +569,25 @@ def submit(
         with sweep.writing(service.store_of(served)) as (connection, now):
             if not _submit_late(connection, now, assignment_id, worker_id, fields):
                 raise
+
+
+def has_place(served: service.Service | store.Store, link: recruiting.Link) -> bool:
+    """Tell whether somebody new would be let in.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    link : Link
+        Of what.
+
+    Returns
+    -------
+    bool
+        Whether the number of places is not reached.
+    """
+    with sweep.reading(service.store_of(served)) as (connection, now):
+        return _has_place(connection, now, link)
 
 
 def places_taken(served: service.Service | store.Store, link: recruiting.Link) -> int:

@@ -421,6 +421,24 @@ def address(link: Link, base_url: str) -> str:
     return f"{bare}?{'&'.join(pairs)}" if pairs else bare
 
 
+def code_after(link: Link, outcome: str) -> str:
+    """Give the code that a visit ends with.
+
+    Parameters
+    ----------
+    link : Link
+        Which.
+    outcome : str
+        How it ended: a state of a visit.
+
+    Returns
+    -------
+    str
+        Empty if there is none for it.
+    """
+    return next((code for name, code in link.settings.codes.items() if name == outcome), "")
+
+
 def return_address(
     link: Link, outcome: str, *, participant: str, study: str, session: str, kept: Mapping[str, str]
 ) -> str:
@@ -442,8 +460,7 @@ def return_address(
     str
         Empty if there is no way back by an address after this outcome.
     """
-    code = next((code for name, code in link.settings.codes.items() if name == outcome), "")
-    template = link.settings.return_url
+    code, template = code_after(link, outcome), link.settings.return_url
     if not template:
         return ""
     # Without a code of its own only who completed goes back by it: the same address after
