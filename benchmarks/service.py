@@ -24,6 +24,7 @@ from turkbatch.server import schema, store
 REQUESTS_A_SECOND = 300
 CONNECTIONS = 16
 FEW, MANY = 1_000, 100_000
+FEW_LISTED, MANY_LISTED = 100, 10_000
 TIMES_AS_LONG = 2
 _PREFIX = "MTurkRequesterServiceV20170117."
 _PAGE = (
@@ -57,6 +58,9 @@ def measure(folder: Path, *, quick: bool) -> Iterator[figures.Figure]:
     """Give the figures of load and growth."""
     yield _load(folder / "load", seconds=8 if quick else 20)
     yield from _growth(folder / "growth", FEW * 20 if quick else MANY, calls=60 if quick else 200)
+    yield from _site(
+        folder / "site", FEW_LISTED * 20 if quick else MANY_LISTED, calls=20 if quick else 60
+    )
 
 
 def _load(folder: Path, *, seconds: int) -> figures.Figure:
@@ -116,6 +120,41 @@ def _growth(folder: Path, many: int, *, calls: int) -> Iterator[figures.Figure]:
         )
 
 
+def _site(folder: Path, many: int, *, calls: int) -> Iterator[figures.Figure]:
+    """Hold the worker site's list of many HITs against that of few."""
+    folder.mkdir()
+    works = {"list of HITs": "/hits", "search among HITs": "/hits?search=weather"}
+    with server.running(folder, latency=0) as served:
+        client = _Client(served.url)
+        template = client.call("CreateHITWithHITType", client.creation())["HIT"]["HITId"]
+        client.sign_in("A1BENCH")
+        medians = {}
+        for number in (FEW_LISTED, many):
+            _fill(served.database, template, number)
+            medians[number] = {work: _median_page(client, works[work], calls) for work in works}
+        client.close()
+    for work, few_seconds in medians[FEW_LISTED].items():
+        seconds = medians[many][work]
+        yield figures.Figure(
+            f"{work}, {many:,} against {FEW_LISTED:,}",
+            TIMES_AS_LONG,
+            seconds / few_seconds,
+            "at most",
+            detail=f"{few_seconds * 1000:.1f} ms, {seconds * 1000:.1f} ms",
+        )
+
+
+def _median_page(client: _Client, path: str, calls: int) -> float:
+    """Take the median seconds of a page of the worker site."""
+    taken = []
+    for _ in range(calls):
+        began = time.perf_counter()
+        page = client.page(path)
+        taken.append(time.perf_counter() - began)
+        assert page.count("<h2>") >= FEW_LISTED // 10, "a full page is measured"
+    return statistics.median(taken)
+
+
 def _medians(
     client: _Client, creation: dict[str, Any], hit_ids: list[str], calls: int
 ) -> dict[str, float]:
@@ -165,6 +204,7 @@ class _Client:
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc)
         self._workers = 0
+        self._cookie = ""
 
     def creation(self) -> dict[str, Any]:
         """Register a HIT type, and give what CreateHITWithHITType needs."""
@@ -199,6 +239,24 @@ class _Client:
         reply = self._connection.getresponse()
         body = reply.read()
         assert reply.status == 303, body
+
+    def sign_in(self, worker_id: str) -> None:
+        """Sign in to the worker site, for :meth:`page`."""
+        form = urllib.parse.urlencode({"workerId": worker_id})
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._connection.request("POST", "/sign-in", form, kind)
+        reply = self._connection.getresponse()
+        body = reply.read()
+        assert reply.status == 303, body
+        self._cookie = (reply.getheader("Set-Cookie") or "").partition(";")[0]
+
+    def page(self, path: str) -> str:
+        """Fetch a page of the worker site."""
+        self._connection.request("GET", path, headers={"Cookie": self._cookie})
+        reply = self._connection.getresponse()
+        body = reply.read()
+        assert reply.status == 200, body
+        return body.decode()
 
     def close(self) -> None:
         """End the connection."""
