@@ -41,6 +41,7 @@ from sqlalchemy import exc
 
 from turkbatch.server import (
     access,
+    arrivals,
     courier,
     listener,
     notifying,
@@ -99,6 +100,7 @@ def create_app(
     _add_control(app, served)
     _add_worker_pages(app, served)
     site.add_pages(app, served, crowd_elements=crowd_elements)
+    app.register_blueprint(arrivals.blueprint(served))
     access.guard(app, served, sign_ins_per_minute=sign_ins_per_minute)
     return app
 

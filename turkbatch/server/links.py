@@ -540,6 +540,34 @@ def may_accept(connection: sqlalchemy.Connection, now: int, worker_id: str) -> s
     return None
 
 
+def accept(served: service.Service | store.Store, hit_id: str, worker_id: str) -> str:
+    """Accept a HIT of one's own choice.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    hit_id, worker_id : str
+        As of :func:`turkbatch.server.worker.accept`.
+
+    Returns
+    -------
+    str
+        The assignment's id.
+
+    Raises
+    ------
+    WorkerError
+        As there, and if the worker came by a link, which gives out its HITs itself.
+    """
+    worker.check_worker_id(worker_id)
+    with sweep.writing(service.store_of(served)) as (connection, now):
+        reason = may_accept(connection, now, worker_id)
+        if reason is not None:
+            raise worker.WorkerError(reason)
+        return worker.accept_in(connection, now, hit_id, worker_id)
+
+
 def submit(
     served: service.Service | store.Store,
     assignment_id: str,

@@ -43,11 +43,13 @@ from turkbatch.server import (
     access,
     answers,
     form_pages,
+    links,
     listings,
     origins,
     people,
     questions,
     service,
+    sweep,
     task_pages,
     worker,
 )
@@ -282,7 +284,7 @@ def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None
         # A page elsewhere, and a script, have no session: there the assignment's id, which
         # nobody else knows, stands for its worker.
         me = access.current() or worker.task(served, assignment_id).worker_id
-        worker.submit(served, assignment_id, me, fields)
+        links.submit(served, assignment_id, me, fields)
         return flask.render_template("submitted.html", assignment_id=assignment_id)
 
 
@@ -293,7 +295,7 @@ def _submit_guarded(
     token = dict(fields).get(access.TOKEN_FIELD, "")
     fields = [field for field in fields if field[0] != access.TOKEN_FIELD]
     if access.may_submit(assignment_id, task.worker_id, token, own_origin=_own_origin()):
-        worker.submit(served, assignment_id, task.worker_id, fields)
+        links.submit(served, assignment_id, task.worker_id, fields)
         return flask.render_template("submitted.html", assignment_id=assignment_id)
     # Nothing is set here, such as a secret of a form: this was posted without the session, and
     # would replace it.
@@ -403,6 +405,7 @@ def _context() -> dict[str, object]:
     return {
         "me": access.current(),
         "has_account": access.is_person(),
+        "came_by_link": access.came_by_link(),
         "fewest_characters": people.FEWEST_CHARACTERS,
         "auto_accept": bool(flask.session.get("auto_accept")),
         "frame_rights": task_pages.FRAME_RIGHTS,
@@ -420,7 +423,11 @@ def _add_entrance(blueprint: flask.Blueprint) -> None:
 
 def _add_hits(blueprint: flask.Blueprint, served: service.Service) -> None:
     @blueprint.get("/hits")
-    def hits() -> str:
+    def hits() -> str | werkzeug.Response:
+        # Who came by a recruiting link does the link's HITs, one after the other.
+        visit_id = links.visit_of(served, _me())
+        if visit_id is not None:
+            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
         wanted = flask.request.args
         search, least = wanted.get("search", ""), wanted.get("reward", "")
         qualified_only = "qualified" in wanted
@@ -449,7 +456,7 @@ def _add_hits(blueprint: flask.Blueprint, served: service.Service) -> None:
 
     @blueprint.post("/hits/<hit_id>/accept")
     def accept(hit_id: str) -> werkzeug.Response:
-        assignment_id = worker.accept(served, hit_id, _me())
+        assignment_id = links.accept(served, hit_id, _me())
         return flask.redirect(flask.url_for("site.assignment", assignment_id=assignment_id), 303)
 
 
@@ -469,11 +476,17 @@ def _add_assignments(blueprint: flask.Blueprint, served: service.Service) -> Non
     def give_back(assignment_id: str) -> werkzeug.Response:
         task = _own_task(served, assignment_id)
         worker.return_hit(served, assignment_id, _me())
+        visit_id = links.visit_of(served, _me(), assignment_id)
+        if visit_id is not None:
+            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
+        way = _way(served)
+        if way is not None:
+            return flask.redirect(way, 303)
         if "skip" in flask.request.form:
             following = listings.next_hit(served, _me(), task.hit_id)
             if following is not None:
                 with contextlib.suppress(worker.WorkerError):
-                    made = worker.accept(served, following, _me())
+                    made = links.accept(served, following, _me())
                     return flask.redirect(flask.url_for("site.assignment", assignment_id=made), 303)
             flask.flash("The HIT was returned; there is no other in its group.")
         else:
@@ -494,7 +507,7 @@ def _add_assignments(blueprint: flask.Blueprint, served: service.Service) -> Non
             return _assignment_page(served, task, fields, found), 422
         for identifier, (name, content) in files.items():
             worker.upload(served, assignment_id, _me(), identifier, name, content)
-        worker.submit(served, assignment_id, _me(), fields)
+        links.submit(served, assignment_id, _me(), fields)
         return flask.redirect(_following(served, assignment_id), 303)
 
     @blueprint.post("/assignments/<assignment_id>/go-on")
@@ -534,6 +547,8 @@ def _assignment_page(
         values=_by_name(fields) if faults else None,
         faults=faults or {},
         token=access.token_of(task.assignment_id) if access.is_guarded() else "",
+        visit=links.visit_of(served, _me(), task.assignment_id) if access.came_by_link() else None,
+        visit_id=links.visit_of(served, task.worker_id, task.assignment_id),
     )
 
 
@@ -544,9 +559,30 @@ def _own_task(served: service.Service, assignment_id: str) -> worker.Task:
     return task
 
 
+def _way(served: service.Service, assignment_id: str | None = None) -> str | None:
+    """Tell where somebody who came by a recruiting link goes on; None for all others."""
+    if not access.came_by_link():
+        return None
+    visit_id = links.visit_of(served, _me(), assignment_id)
+    return None if visit_id is None else flask.url_for("recruiting.way", visit_id=visit_id)
+
+
+def _accept(served: service.Service, hit_id: str) -> str:
+    """Accept a HIT of the worker's own choice."""
+    with sweep.writing(served.store) as (connection, now):
+        why_not = links.may_accept(connection, now, _me()) if access.came_by_link() else None
+        if why_not is not None:
+            raise worker.WorkerError(why_not)
+        worker.check_worker_id(connection, _me())
+        return worker.accept_in(connection, now, hit_id, _me())
+
+
 def _following(served: service.Service, assignment_id: str) -> str:
     """Accept the next HIT, if that is wanted; tell where to go on."""
     me = _me()
+    visit_id = links.visit_of(served, me, assignment_id)
+    if visit_id is not None:
+        return flask.url_for("recruiting.way", visit_id=visit_id)
     flask.flash("The HIT was submitted.")
     hit_id = worker.task(served, assignment_id).hit_id
     if flask.session.get("auto_accept"):
@@ -554,7 +590,7 @@ def _following(served: service.Service, assignment_id: str) -> str:
         if following is not None:
             # Somebody else may have been quicker.
             with contextlib.suppress(worker.WorkerError):
-                made = worker.accept(served, following, me)
+                made = links.accept(served, following, me)
                 return flask.url_for("site.assignment", assignment_id=made)
         flask.flash("There are no more HITs in this group.")
     return flask.url_for("site.hits")
@@ -608,6 +644,9 @@ def _add_qualifications(blueprint: flask.Blueprint, served: service.Service) -> 
         if found:
             return _test_page(served, type_id, fields, found), 422
         _tell(worker.submit_test(served, request_id, _me(), fields))
+        visit_id = links.visit_of(served, _me())
+        if visit_id is not None:
+            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
         return flask.redirect(flask.url_for("site.qualifications"), 303)
 
     @blueprint.get("/tests/<type_id>")
