@@ -40,13 +40,14 @@ import ipaddress
 import secrets
 import time
 import urllib.parse
+from collections.abc import Callable
 from typing import Any, Final
 
 import flask
 import sqlalchemy
 import werkzeug
 
-from turkbatch.server import groups, people, schema, service, store, worker
+from turkbatch.server import groups, links, people, schema, service, store, worker
 
 TOKEN_FIELD: Final = "turkbatchToken"
 """The field of a submission that carries the assignment's token."""
@@ -228,8 +229,18 @@ def _add_limits(app: flask.Flask, limit: str) -> None:
         ("recruiting.join", ["GET", "POST"]),
     ):
         if endpoint in app.view_functions:
-            view: Any = limiter.limit(limit, methods=methods)(app.view_functions[endpoint])
-            app.view_functions[endpoint] = view
+            app.view_functions[endpoint] = limiter.limit(limit, methods=methods)(
+                _named(app.view_functions[endpoint], endpoint)
+            )
+
+
+def _named(view: Callable[..., Any], endpoint: str) -> Callable[..., Any]:
+    # Limits are kept by a function's name, which a partial one does not have.
+    def look(**values: Any) -> Any:  # noqa: ANN401, as a view takes and gives it
+        return view(**values)
+
+    look.__name__ = look.__qualname__ = endpoint
+    return look
 
 
 def _address() -> str:
@@ -282,6 +293,21 @@ def is_person() -> bool:
     return current() is not None and (is_guarded() or bool(flask.session.get("person")))
 
 
+def came_by_link() -> bool:
+    """Tell whether whoever is signed in is a participant, who does what a link has for them.
+
+    Returns
+    -------
+    bool
+    """
+    if not is_person():
+        return False
+    if is_guarded():
+        person = _person()
+        return person is not None and person.origin != people.INVITED
+    return bool(flask.session.get("participant"))
+
+
 def sign_in(person: people.Person) -> None:
     """Begin a session for somebody; what this browser's session held before is gone.
 
@@ -291,12 +317,12 @@ def sign_in(person: people.Person) -> None:
         Who has shown that it is they.
     """
     flask.session.clear()
+    participant = person.origin != people.INVITED
     if not is_guarded():
-        flask.session.update(worker=person.worker_id, person=True)
+        flask.session.update(worker=person.worker_id, person=True, participant=participant)
         return
     import flask_login
 
-    participant = person.origin != people.INVITED
     term = _PARTICIPANT_SECONDS if participant else _INVITED_SECONDS
     flask_login.login_user(_User(person))
     del flask.session["_id"]  # made of address and browser
@@ -562,17 +588,11 @@ def _add_consent(blueprint: flask.Blueprint, served: service.Service) -> None:
 
 
 def _declined(served: service.Service, me: str) -> str | werkzeug.Response:
-    address = _after_declining(served, me)
+    address = links.declined(served, me)
     if address is not None:
         return flask.redirect(address, 303)
     sign_out()
     return flask.render_template("declined.html")
-
-
-def _after_declining(served: service.Service, worker_id: str) -> str | None:
-    from turkbatch.server import links  # late: it needs more than most servers have
-
-    return links.declined(served, worker_id)
 
 
 def _add_account(blueprint: flask.Blueprint, served: service.Service) -> None:
@@ -605,10 +625,10 @@ def _add_account(blueprint: flask.Blueprint, served: service.Service) -> None:
 
     @blueprint.post("/account/withdraw")
     def withdraw() -> str | tuple[str, int]:
-        from turkbatch.server import erasure
-
         if flask.request.form.get("sure") != "yes":
             return _account_page(served, withdrawing="Tick that you are sure."), 422
+        from turkbatch.server import erasure
+
         erasure.erase(served, _me())
         sign_out()
         return flask.render_template("withdrawn.html")
