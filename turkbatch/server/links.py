@@ -560,8 +560,8 @@ def accept(served: service.Service | store.Store, hit_id: str, worker_id: str) -
     WorkerError
         As there, and if the worker came by a link, which gives out its HITs itself.
     """
-    worker.check_worker_id(worker_id)
     with sweep.writing(service.store_of(served)) as (connection, now):
+        worker.check_worker_id(connection, worker_id)
         reason = may_accept(connection, now, worker_id)
         if reason is not None:
             raise worker.WorkerError(reason)

@@ -49,7 +49,6 @@ from turkbatch.server import (
     people,
     questions,
     service,
-    sweep,
     task_pages,
     worker,
 )
@@ -425,9 +424,9 @@ def _add_hits(blueprint: flask.Blueprint, served: service.Service) -> None:
     @blueprint.get("/hits")
     def hits() -> str | werkzeug.Response:
         # Who came by a recruiting link does the link's HITs, one after the other.
-        visit_id = links.visit_of(served, _me())
-        if visit_id is not None:
-            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
+        way = _way(served)
+        if way is not None:
+            return flask.redirect(way, 303)
         wanted = flask.request.args
         search, least = wanted.get("search", ""), wanted.get("reward", "")
         qualified_only = "qualified" in wanted
@@ -476,10 +475,7 @@ def _add_assignments(blueprint: flask.Blueprint, served: service.Service) -> Non
     def give_back(assignment_id: str) -> werkzeug.Response:
         task = _own_task(served, assignment_id)
         worker.return_hit(served, assignment_id, _me())
-        visit_id = links.visit_of(served, _me(), assignment_id)
-        if visit_id is not None:
-            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
-        way = _way(served)
+        way = _way(served, assignment_id)
         if way is not None:
             return flask.redirect(way, 303)
         if "skip" in flask.request.form:
@@ -547,7 +543,6 @@ def _assignment_page(
         values=_by_name(fields) if faults else None,
         faults=faults or {},
         token=access.token_of(task.assignment_id) if access.is_guarded() else "",
-        visit=links.visit_of(served, _me(), task.assignment_id) if access.came_by_link() else None,
         visit_id=links.visit_of(served, task.worker_id, task.assignment_id),
     )
 
@@ -561,28 +556,16 @@ def _own_task(served: service.Service, assignment_id: str) -> worker.Task:
 
 def _way(served: service.Service, assignment_id: str | None = None) -> str | None:
     """Tell where somebody who came by a recruiting link goes on; None for all others."""
-    if not access.came_by_link():
-        return None
     visit_id = links.visit_of(served, _me(), assignment_id)
     return None if visit_id is None else flask.url_for("recruiting.way", visit_id=visit_id)
-
-
-def _accept(served: service.Service, hit_id: str) -> str:
-    """Accept a HIT of the worker's own choice."""
-    with sweep.writing(served.store) as (connection, now):
-        why_not = links.may_accept(connection, now, _me()) if access.came_by_link() else None
-        if why_not is not None:
-            raise worker.WorkerError(why_not)
-        worker.check_worker_id(connection, _me())
-        return worker.accept_in(connection, now, hit_id, _me())
 
 
 def _following(served: service.Service, assignment_id: str) -> str:
     """Accept the next HIT, if that is wanted; tell where to go on."""
     me = _me()
-    visit_id = links.visit_of(served, me, assignment_id)
-    if visit_id is not None:
-        return flask.url_for("recruiting.way", visit_id=visit_id)
+    way = _way(served, assignment_id)
+    if way is not None:
+        return way
     flask.flash("The HIT was submitted.")
     hit_id = worker.task(served, assignment_id).hit_id
     if flask.session.get("auto_accept"):
@@ -644,9 +627,9 @@ def _add_qualifications(blueprint: flask.Blueprint, served: service.Service) -> 
         if found:
             return _test_page(served, type_id, fields, found), 422
         _tell(worker.submit_test(served, request_id, _me(), fields))
-        visit_id = links.visit_of(served, _me())
-        if visit_id is not None:
-            return flask.redirect(flask.url_for("recruiting.way", visit_id=visit_id), 303)
+        way = _way(served)
+        if way is not None:
+            return flask.redirect(way, 303)
         return flask.redirect(flask.url_for("site.qualifications"), 303)
 
     @blueprint.get("/tests/<type_id>")
