@@ -26,11 +26,11 @@ Fees = Literal["mturk", "none"]
 @contextlib.contextmanager
 def _served() -> Iterator[None]:
     """Raise our errors in place of the server's own, which knows nothing of ours."""
-    from turkbatch.server import app, store
+    from turkbatch.server import access, app, store
 
     try:
         yield
-    except (store.StoreError, app.BindError) as error:
+    except (store.StoreError, app.BindError, access.MissingLibraryError) as error:
         raise errors.ServiceError(str(error)) from error
 
 
@@ -45,6 +45,10 @@ def run_server(
     fees: Fees = "mturk",
     processes: int = 1,
     public_url: str | None = None,
+    tasks_url: str | None = None,
+    tasks_port: int | None = None,
+    trusted_proxy: str | None = None,
+    sign_ins_per_minute: int = 60,
     crowd_elements: task_pages.CrowdElements = "local",
     on_ready: Callable[[str], None],
 ) -> None:
@@ -71,7 +75,15 @@ def run_server(
     processes : int
         How many processes serve.
     public_url : str, optional
-        How others reach the server, for links in replies; the address, if not given.
+        How others reach the server: scheme and host. The address, if not given.
+    tasks_url : str, optional
+        How others reach the port of task pages, by another host.
+    tasks_port : int, optional
+        That port; the one after ``port``, if not given.
+    trusted_proxy : str, optional
+        Numeric address of the proxy that is believed who asks.
+    sign_ins_per_minute : int
+        From one address, where people need accounts.
     crowd_elements : {"local", "cdn"}
         Where task pages get the Crowd HTML Elements from: the server's own, or AWS.
     on_ready : callable
@@ -83,14 +95,29 @@ def run_server(
         If the address can't be listened on, there is no key where one is needed, or the
         database can't be opened.
     RefusedError
-        If a fault is not written as it should be, or is to be shared by processes.
+        If a fault is not written as it should be, or is to be shared by processes, or an
+        address is none, or not where it could be.
     """
-    from turkbatch.server import app
+    from turkbatch.server import app, origins, questions
 
     if faults and processes > 1:
         raise errors.RefusedError(
             "--fault: is counted by each process for itself; leave out --processes"
         )
+    if trusted_proxy is not None and not require_keys and questions.is_loopback(host):
+        raise errors.RefusedError(
+            "--trusted-proxy: through a proxy anybody reaches this server; add --require-keys"
+        )
+    try:
+        exposure = origins.exposure(
+            public_url=public_url,
+            tasks_url=tasks_url,
+            tasks_port=tasks_port,
+            trusted_proxy=trusted_proxy,
+            sign_ins_per_minute=sign_ins_per_minute,
+        )
+    except ValueError as error:
+        raise errors.RefusedError(str(error)) from error
     served = connect.open_service(database)
     served.keys_demanded = require_keys
     served.known_workers_only = known_workers_only
@@ -106,7 +133,7 @@ def run_server(
             port,
             crowd_elements=crowd_elements,
             processes=processes,
-            public_url=public_url,
+            exposure=exposure,
             on_ready=on_ready,
         )
 

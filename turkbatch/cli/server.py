@@ -87,7 +87,29 @@ def _named(database: str | None) -> str:
 @click.option(
     "--public-url",
     metavar="URL",
-    help="How others reach the server, for links in replies, if not by host and port.",
+    help="How others reach the server, if not by host and port, such as https://work.example.org.",
+)
+@click.option(
+    "--tasks-url",
+    metavar="URL",
+    help="How others reach the port of task pages: by another host than the site's.",
+)
+@click.option(
+    "--tasks-port",
+    type=click.IntRange(0, 65535),
+    help="The port of task pages; 0: any.  [default: the one after --port]",
+)
+@click.option(
+    "--trusted-proxy",
+    metavar="ADDRESS",
+    help="The proxy's address, such as 127.0.0.1: it is believed who asks, and nobody else.",
+)
+@click.option(
+    "--sign-ins-per-minute",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="From one address, where people need accounts; others wait.",
 )
 @click.option(
     "--crowd-elements",
@@ -106,20 +128,27 @@ def run(
     fees: Literal["mturk", "none"],
     processes: int,
     public_url: str | None,
+    tasks_url: str | None,
+    tasks_port: int | None,
+    trusted_proxy: str | None,
+    sign_ins_per_minute: int,
     crowd_elements: Literal["local", "cdn"],
 ) -> None:
     """Serve MTurk's API and a worker site until Ctrl-C, and print the address.
 
     Any program on boto3 can use it: give the address as endpoint_url, or in
     AWS_ENDPOINT_URL_MTURK. It shares its database with --local. In a browser the address is
-    the worker site, on this machine alone: sign in as any worker. Where others can reach it,
-    requests must be signed with a key from `server key add`; put a proxy that speaks HTTPS
-    before it and have it pass on the Host header.
+    the worker site; on this machine alone one signs in as any worker. Where others can reach
+    it, requests must be signed with a key from `server key add`, and people need accounts from
+    `server worker add`; put a proxy that speaks HTTPS before it and have it pass on the Host
+    header.
 
     \b
     Example:
       turkbatch server run --port 8765
       export AWS_ENDPOINT_URL_MTURK=http://127.0.0.1:8765
+      turkbatch server run --require-keys --public-url https://work.example.org \
+        --tasks-url https://tasks.example.net --trusted-proxy 127.0.0.1
     """
     from turkbatch import actions
 
@@ -137,6 +166,10 @@ def run(
         fees=fees,
         processes=processes,
         public_url=public_url,
+        tasks_url=tasks_url,
+        tasks_port=tasks_port,
+        trusted_proxy=trusted_proxy,
+        sign_ins_per_minute=sign_ins_per_minute,
         crowd_elements=crowd_elements,
         on_ready=ready,
     )

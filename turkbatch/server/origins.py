@@ -162,7 +162,7 @@ class Exposure:
     tasks_port : int, optional
         That port; the one after the server's, if not given.
     trusted_proxy : str, optional
-        From :func:`check_proxy`; whose word is taken for who asks.
+        A numeric address, whose word is taken for who asks.
     sign_ins_per_minute : int
         From one address, as long as accounts are needed.
     """
@@ -230,19 +230,44 @@ def checked(url: str, option: str) -> str:
     return f"{scheme}://{host}" if port in (None, usual) else f"{scheme}://{host}:{port}"
 
 
-def check_apart(public_url: str | None, tasks_url: str | None) -> None:
-    """Refuse to have task pages where the site is.
+def exposure(
+    *,
+    public_url: str | None,
+    tasks_url: str | None,
+    tasks_port: int | None,
+    trusted_proxy: str | None,
+    sign_ins_per_minute: int,
+) -> Exposure:
+    """Look at all that says how others reach a server.
 
     Parameters
     ----------
     public_url, tasks_url : str or None
-        From :func:`checked`.
+        For :func:`checked`.
+    tasks_port : int or None
+        As of :class:`Exposure`.
+    trusted_proxy : str or None
+        A numeric address.
+    sign_ins_per_minute : int
+        As of :class:`Exposure`.
+
+    Returns
+    -------
+    Exposure
 
     Raises
     ------
     ValueError
-        If they are on one host, or by one of them others could read what goes by the other.
+        If an address is none, or task pages would be where the site is.
     """
+    public = None if public_url is None else checked(public_url, "--public-url")
+    tasks = None if tasks_url is None else checked(tasks_url, "--tasks-url")
+    _check_apart(public, tasks)
+    proxy = None if trusted_proxy is None else _checked_proxy(trusted_proxy)
+    return Exposure(public, tasks, tasks_port, proxy, sign_ins_per_minute)
+
+
+def _check_apart(public_url: str | None, tasks_url: str | None) -> None:
     if tasks_url is None:
         return
     if public_url is None:
@@ -259,24 +284,7 @@ def check_apart(public_url: str | None, tasks_url: str | None) -> None:
         )
 
 
-def check_proxy(address: str) -> str:
-    """Look at the address of a proxy that is to be believed.
-
-    Parameters
-    ----------
-    address : str
-        As it was given.
-
-    Returns
-    -------
-    str
-        As connections from it are seen to come.
-
-    Raises
-    ------
-    ValueError
-        If it is no numeric address.
-    """
+def _checked_proxy(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError as error:
