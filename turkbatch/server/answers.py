@@ -130,10 +130,22 @@ def _answer(name: str, content: str) -> str:
 
 
 def _element(name: str, text: str) -> str:
-    return f"<{name}>{_escaped(text)}</{name}>" if text else f"<{name}/>"
+    return f"<{name}>{escaped(text)}</{name}>" if text else f"<{name}/>"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Write a text as it stands in an answer.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+
+    Returns
+    -------
+    str
+        ASCII; what XML cannot hold is replaced.
+    """
     allowed = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
     marked = "".join(_ESCAPED.get(character, character) for character in allowed)
     return marked.encode("ascii", "xmlcharrefreplace").decode()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.util
+import logging
 import os
 import sqlite3
 import threading
@@ -22,6 +23,8 @@ import sqlalchemy
 from sqlalchemy import exc
 
 from turkbatch.server import copies, schema
+
+_logger = logging.getLogger(__name__)
 
 _VERSION_SETTING = "schema_version"
 # How long a writer waits for another before it gives up. Writes take milliseconds; only a
@@ -240,6 +243,29 @@ class Store:
             raise StoreError(str(error)) from error
         return backup
 
+    def overwrite_deleted(self) -> bool:
+        """See to it that the database's files hold nothing that was deleted or replaced.
+
+        An SQLite file is written anew, with its write-ahead log emptied; writers wait
+        meanwhile. PostgreSQL frees the places of old rows.
+
+        Returns
+        -------
+        bool
+            False if it could not be done, or somebody still reads an old state.
+        """
+        try:
+            if self.path is not None:
+                return _rewrite(self.path)
+            with self._engine.connect() as connection:
+                # Outside of a transaction, where alone it can be done.
+                apart = connection.execution_options(isolation_level="AUTOCOMMIT")
+                apart.exec_driver_sql("VACUUM")
+        except (sqlite3.Error, exc.DBAPIError):
+            _logger.exception("%s: old contents could not be overwritten", self.database)
+            return False
+        return True
+
     def _free_name(self) -> Path:
         moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         path = self.path or Path("turkbatch-server.db")
@@ -361,6 +387,15 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)  # there is no event to wait for: the lock is another process's
         else:
             return
+
+
+def _rewrite(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _prepare_sqlite_connection(connection, None)
+        # What replaces the file's pages has none of the old contents; the log still has.
+        connection.execute("VACUUM")
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
