@@ -43,6 +43,7 @@ from turkbatch.server import (
     access,
     arrivals,
     courier,
+    erasure,
     listener,
     notifying,
     origins,
@@ -143,7 +144,8 @@ def serve(
     doors = _Doors(served, host, port, crowd_elements, exposure or origins.Exposure())
 
     def work() -> None:
-        with _terminated(doors.site), doors.tasks_served():
+        terms = erasure.keeping_terms(served.store)
+        with _terminated(doors.site), doors.tasks_served(), terms:
             if processes == 1 and on_ready is not None:
                 on_ready(doors.site.url)
             # What a process before this one did not get to deliver.

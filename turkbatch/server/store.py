@@ -261,8 +261,9 @@ class Store:
                 # Outside of a transaction, where alone it can be done.
                 apart = connection.execution_options(isolation_level="AUTOCOMMIT")
                 apart.exec_driver_sql("VACUUM")
-        except (sqlite3.Error, exc.DBAPIError):
-            _logger.exception("%s: old contents could not be overwritten", self.database)
+        except (sqlite3.Error, exc.DBAPIError) as error:
+            # No room, or another process that is at it, too: it is tried again.
+            _logger.warning("%s: old contents stay for now: %s", self.database, error)
             return False
         return True
 
