@@ -22,7 +22,16 @@ from typing import Any, Final, Literal
 import sqlalchemy
 from sqlalchemy import select
 
-from turkbatch.server import groups, providers, requirements, schema, service, store, sweep
+from turkbatch.server import (
+    groups,
+    providers,
+    requirements,
+    schema,
+    service,
+    store,
+    sweep,
+    workforce,
+)
 
 LEASE_SECONDS: Final = 3600
 """How long a participant keeps a place, unless the link says otherwise."""
@@ -484,7 +493,7 @@ def new_visit_id() -> str:
 
 
 def unattainable(served: service.Service | store.Store, link: Link) -> list[str]:
-    """List the system qualifications that a link's HITs require: newcomers lack most of them.
+    """List the system qualifications that a link's HITs require and newcomers lack.
 
     Parameters
     ----------
@@ -503,8 +512,10 @@ def unattainable(served: service.Service | store.Store, link: Link) -> list[str]
         types.c.hit_type_id.in_(_types_of(link.link_id)), types.c.requirements != "[]"
     )
     with service.store_of(served).read() as connection:
-        stored = connection.scalars(query).all()
-    named = {one["QualificationTypeId"] for required in stored for one in json.loads(required)}
+        stored = [json.loads(one) for one in connection.scalars(query)]
+        newcomer = workforce.standing(connection, "")
+    unmet = [one for each in stored for one in requirements.unmet(newcomer, each, "Accept")]
+    named = {one["QualificationTypeId"] for one in unmet}
     return sorted(named & set(requirements.SYSTEM_TYPES))
 
 
