@@ -668,3 +668,13 @@ def test_a_log_whose_fsync_failed_takes_no_more(
         log.append({"line": 3})
     with pytest.raises(OSError, match="could not be made durable"):
         log.close()
+
+
+def test_a_private_file_is_never_anybody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "links.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    with files.replacing(path, private=True) as file:
+        file.write("new")
+        assert [one.stat().st_mode & 0o777 for one in tmp_path.glob(".links*")] == [0o600]
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)

@@ -40,7 +40,7 @@ def sync(path: Path | str) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
+def replacing(path: Path, *, newline: str | None = "", private: bool = False) -> Iterator[TextIO]:
     """Write a file so that readers see the old or the new one, never half of it.
 
     Parameters
@@ -49,6 +49,8 @@ def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
         The file to write; its directory must exist.
     newline : str or None
         As for :func:`open`. The default writes line ends as they are given.
+    private : bool
+        Whether nobody but its owner may read it, also if others could read the old one.
 
     Yields
     ------
@@ -60,11 +62,13 @@ def replacing(path: Path, *, newline: str | None = "") -> Iterator[TextIO]:
         # Not mkstemp, whose files nobody else can read: a shared results folder would lose
         # its group's access at every save. The umask is left to the system, because it can't
         # be read without being changed for all threads.
-        with work.open("x", encoding="utf-8", newline=newline) as file:
+        work.touch(mode=0o600 if private else 0o666, exist_ok=False)
+        with work.open("w", encoding="utf-8", newline=newline) as file:
             yield file
             file.flush()
             with contextlib.suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+                if not private:
+                    os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             os.fsync(file.fileno())
         # The rename must not come before the content is on disk, nor be lost after it.
         work.replace(path)

@@ -127,6 +127,25 @@ def as_json(function: Callable[..., R]) -> Callable[..., R]:
     )(function)
 
 
+def server_database(function: Callable[..., object]) -> Callable[..., object]:
+    """Give a command of our own server ``--database``; see :func:`named_database`."""
+    return click.option(
+        "--database",
+        metavar="PATH|URL",
+        help="The server's database: a path, or an SQLAlchemy URL.  [env: TURKBATCH_SERVER_DB;"
+        " default: a file in your data folder]",
+    )(function)
+
+
+def named_database(database: str | None) -> str:
+    """Say which database it is: the one that was given, the variable's, or the usual one."""
+    from turkbatch import connect
+
+    if database is None:
+        return connect.default_database(os.environ)
+    return database if "://" in database else str(Path(database).expanduser().absolute())
+
+
 class Target:
     """Where the flags of a command line point, before a batch's pin is known."""
 

@@ -62,8 +62,15 @@ def ask(question: str) -> str | None:
     return line.strip()
 
 
-def agree(question: str) -> None:
+def agree(question: str, *, undone: str = "nothing was sent") -> None:
     """Ask for a yes.
+
+    Parameters
+    ----------
+    question : str
+        What it is about.
+    undone : str
+        What did not happen without it.
 
     Raises
     ------
@@ -72,9 +79,9 @@ def agree(question: str) -> None:
     """
     answer = ask(f"{question} [y/N]")
     if answer is None:
-        raise errors.RefusedError("no answer; nothing was sent. Give --yes to agree beforehand")
+        raise errors.RefusedError(f"no answer; {undone}. Give --yes to agree beforehand")
     if answer.lower() not in {"y", "yes"}:
-        raise errors.RefusedError("not agreed to; nothing was sent")
+        raise errors.RefusedError(f"not agreed to; {undone}")
 
 
 def site(environment: Environment) -> str:

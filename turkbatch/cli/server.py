@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,21 +23,7 @@ def server() -> None:
     """Run MTurk's API on a server of your own, with simulated workers or real ones."""
 
 
-def _database(function: Callable[..., object]) -> Callable[..., object]:
-    return click.option(
-        "--database",
-        metavar="PATH|URL",
-        help="The server's database: a path, or an SQLAlchemy URL.  [env: TURKBATCH_SERVER_DB;"
-        " default: a file in your data folder]",
-    )(function)
-
-
-def _named(database: str | None) -> str:
-    from turkbatch import connect
-
-    if database is None:
-        return connect.default_database(os.environ)
-    return database if "://" in database else str(Path(database).expanduser().absolute())
+_database, _named = options.server_database, options.named_database
 
 
 @options.command(server, "run")
