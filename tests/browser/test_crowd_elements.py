@@ -42,7 +42,7 @@ def submit(page: Page) -> None:
 
 
 def draw_box(page: Page) -> None:
-    page.get_by_label("Dog").check()
+    page.get_by_label("Dog", exact=True).check()
     area = page.locator(".crowd-stage img").bounding_box()
     assert area is not None
     page.mouse.move(area["x"] + 10, area["y"] + 5)
@@ -58,6 +58,143 @@ def annotate(page: Page) -> None:
     text.evaluate("text => { text.focus(); text.setSelectionRange(14, 20); }")
     page.keyboard.press("2")
 
+
+def click_at(page: Page, *points: tuple[int, int]) -> Page:
+    """Click on points of a picture that is shown half as large."""
+    stage = page.locator(".crowd-stage img")
+    stage.scroll_into_view_if_needed()
+    area = stage.bounding_box()
+    assert area is not None
+    for x, y in points:
+        page.mouse.click(area["x"] + x / 2, area["y"] + y / 2)
+    return page
+
+
+def draw_line(page: Page) -> Page:
+    draw_box(page)
+    return page
+
+
+def drag_corner(page: Page) -> None:
+    click_at(page, (20, 20), (120, 20), (60, 80), (20, 20))
+    area = page.locator(".crowd-stage img").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 60, area["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 90, area["y"] + 20, steps=3)
+    page.mouse.up()
+
+
+SMALL = "<style>.crowd-stage img { width: 100px }</style>"
+SIZE = {"height": 100, "width": 200}
+
+
+def outline(kind: str, more: str = "") -> str:
+    return (
+        f'<crowd-{kind} name="shapes" header="Mark" src="{PICTURE}"'
+        f""" labels="['Cat', 'Dog']" {more}>{REGIONS}</crowd-{kind}>{SMALL}"""
+    )
+
+
+def vertices(*points: tuple[int, int]) -> list[dict[str, int]]:
+    return [{"x": x, "y": y} for x, y in points]
+
+
+OUTLINES = [
+    pytest.param(
+        outline("polygon"),
+        drag_corner,
+        {
+            "polygons": [{"label": "Cat", "vertices": vertices((20, 20), (180, 40), (60, 80))}],
+            "inputImageProperties": SIZE,
+        },
+        id="polygon, closed at its first corner, then a corner dragged",
+    ),
+    pytest.param(
+        outline("polygon"),
+        lambda page: (
+            page.get_by_label("Dog", exact=True).check(),
+            page.get_by_role("button", name="Add a polygon").press("Enter"),
+            page.keyboard.type("7"),
+            page.get_by_role("button", name="Add a point to polygon 1, Dog").press("Enter"),
+            page.get_by_role("button", name="Remove point 2 of polygon 1, Dog").press("Enter"),
+            page.get_by_label("y of point 1 of polygon 1, Dog").fill("9"),
+            page.get_by_label("y of point 1 of polygon 1, Dog").press("Tab"),
+        ),
+        {
+            "polygons": [{"label": "Dog", "vertices": vertices((7, 9), (50, 75), (29, 50))}],
+            "inputImageProperties": SIZE,
+        },
+        id="polygon by its numbers",
+    ),
+    pytest.param(
+        outline("polyline", "label-colors=\"['#336699', '#996633']\""),
+        lambda page: (
+            click_at(page, (20, 20), (60, 40), (90, 90)),
+            page.keyboard.press("Backspace"),
+            click_at(page, (120, 60)),
+            page.keyboard.press("Enter"),
+            click_at(page, (10, 90), (40, 90)),
+            page.get_by_role("button", name="Finish the polyline").click(),
+            page.get_by_role("button", name="Remove polyline 2, Cat").click(),
+        ),
+        {
+            "polylines": [{"label": "Cat", "vertices": vertices((20, 20), (60, 40), (120, 60))}],
+            "inputImageProperties": SIZE,
+        },
+        id="polyline, a point undone, one removed",
+    ),
+    pytest.param(
+        outline("line"),
+        lambda page: (draw_line(page), click_at(page, (100, 90), (180, 90))),
+        {
+            "lines": [
+                {"label": "Dog", "vertices": vertices((20, 10), (120, 50))},
+                {"label": "Dog", "vertices": vertices((100, 90), (180, 90))},
+            ],
+            "inputImageProperties": SIZE,
+        },
+        id="lines, one drawn and one clicked",
+    ),
+    pytest.param(
+        outline(
+            "line",
+            'initial-value="{ lines: ['
+            " { label: 'Cat', vertices: [{ x: 1, y: 2 }, { x: 3, y: 4 }] },"
+            " { label: 'Owl', vertices: [{ x: 1, y: 2 }, { x: 3, y: 4 }] } ] }\"",
+        ),
+        lambda page: (
+            page.get_by_label("x of point 2 of line 1, Cat").fill("900"),
+            page.get_by_label("x of point 2 of line 1, Cat").press("Tab"),
+        ),
+        {
+            "lines": [{"label": "Cat", "vertices": vertices((1, 2), (200, 4))}],
+            "inputImageProperties": SIZE,
+            "initialValueModified": True,
+        },
+        id="line to begin with, mended",
+    ),
+    pytest.param(
+        outline("keypoint", "initial-value=\"[{ 'label': 'Cat', 'x': 5, 'y': 6 }]\""),
+        lambda page: (
+            click_at(page, (40, 20)),
+            page.get_by_label("Dog", exact=True).check(),
+            page.locator(".crowd-stage").press("ArrowUp"),
+            page.keyboard.press("Shift+ArrowLeft"),
+            page.keyboard.press("Space"),
+        ),
+        {
+            "keypoints": [
+                {"label": "Cat", "x": 5, "y": 6},
+                {"label": "Cat", "x": 40, "y": 20},
+                {"label": "Dog", "x": 90, "y": 49},
+            ],
+            "inputImageProperties": SIZE,
+            "initialValueModified": True,
+        },
+        id="keypoints by mouse and by keys",
+    ),
+]
 
 CASES = [
     pytest.param(
@@ -234,6 +371,146 @@ def test_an_element_posts_its_json(
     assert faults == []
 
 
+@pytest.mark.parametrize(("inner", "act", "expected"), OUTLINES)
+def test_shapes_are_drawn_on_a_picture(
+    open_task: Open, page: Page, answers: Answers, inner: str, act: Act, expected: dict[str, Any]
+) -> None:
+    faults: list[object] = []
+    page.on("pageerror", lambda error: faults.append(error))
+    assignment_id = open_task(form(inner))
+    page.wait_for_function("document.querySelector('.crowd-stage img').naturalWidth > 0")
+    act(page)
+    submit(page)
+
+    assert json.loads(answers(assignment_id)["taskAnswers"]) == [{"shapes": expected}]
+    assert faults == []
+
+
+def test_a_shape_that_is_not_finished_is_asked_about(
+    open_task: Open, page: Page, answers: Answers
+) -> None:
+    assignment_id = open_task(form(outline("polygon")))
+    page.wait_for_function("document.querySelector('.crowd-stage img').naturalWidth > 0")
+    click_at(page, (20, 20), (120, 20))
+    page.keyboard.press("Enter")
+    assert "at least 3 points; this one has 2" in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="Submit").click()
+    assert "Finish the polygon" in page.locator("#errors-box").inner_text()
+    page.locator(".crowd-stage").press("Escape")
+    submit(page)
+
+    assert json.loads(answers(assignment_id)["taskAnswers"])[0]["shapes"]["polygons"] == []
+
+
+def colours(page: Page, mask: dict[str, Any]) -> dict[str, int]:
+    """Count the pixels of a mask by their colours; "" is what nobody painted."""
+    found: dict[str, int] = page.evaluate(
+        """async (data) => {
+          const image = new Image();
+          image.src = `data:image/png;base64,${data}`;
+          await image.decode();
+          const canvas = document.createElement("canvas");
+          [canvas.width, canvas.height] = [image.width, image.height];
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          const { data: bytes } = context.getImageData(0, 0, image.width, image.height);
+          const found = { size: image.width * 1000 + image.height };
+          for (let at = 0; at < bytes.length; at += 4) {
+            const hex = (one) => one.toString(16).padStart(2, "0");
+            const name = bytes[at + 3] ? `#${[...bytes.slice(at, at + 3)].map(hex).join("")}` : "";
+            found[name] = (found[name] ?? 0) + 1;
+          }
+          return found;
+        }""",
+        mask["pngImageData"],
+    )
+    assert found.pop("size") == 200_100
+    return found
+
+
+def brush(page: Page, *points: tuple[int, int]) -> None:
+    area = page.locator(".crowd-stage img").bounding_box()
+    assert area is not None
+    for number, (x, y) in enumerate(points):
+        page.mouse.move(area["x"] + x / 2, area["y"] + y / 2, steps=2)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_a_mask_is_painted_a_colour_for_each_label(
+    open_task: Open, page: Page, answers: Answers
+) -> None:
+    assignment_id = open_task(form(outline("semantic-segmentation")))
+    page.wait_for_function("document.querySelector('.crowd-stage img').naturalWidth > 0")
+    brush(page, (20, 20), (100, 20))
+    page.get_by_label("Dog", exact=True).check()
+    page.locator(".crowd-stage").press("ArrowDown")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_label("Erase").check()
+    brush(page, (100, 20), (100, 20))
+    submit(page)
+
+    [answer] = json.loads(answers(assignment_id)["taskAnswers"])
+    labels = answer["shapes"]["labelMappings"]
+    assert (list(labels), answer["shapes"]["inputImageProperties"]) == (["Cat", "Dog"], SIZE)
+    painted = colours(page, answer["shapes"]["labeledImage"])
+    assert set(painted) == {"", labels["Cat"]["color"], labels["Dog"]["color"]}
+    # The brush is a disc of radius 10: once where a key was pressed, along 80 pixels else.
+    disc = painted[labels["Dog"]["color"]]
+    assert 300 < disc < 360
+    assert 80 * 21 + disc - 2 * disc < painted[labels["Cat"]["color"]] < 80 * 21 + disc
+
+
+def test_instances_of_a_label_have_colours_of_their_own(
+    open_task: Open, page: Page, answers: Answers
+) -> None:
+    assignment_id = open_task(form(outline("instance-segmentation")))
+    page.wait_for_function("document.querySelector('.crowd-stage img').naturalWidth > 0")
+    brush(page, (20, 20), (40, 20))
+    page.get_by_role("button", name="Add an instance").click()
+    brush(page, (100, 20), (120, 20))
+    page.get_by_label("Dog", exact=True).check()
+    page.get_by_role("button", name="Add an instance").click()
+    brush(page, (20, 80), (40, 80))
+    page.get_by_label("Paint 1 Cat").check()
+    brush(page, (100, 80), (100, 80))
+    page.get_by_role("button", name="Remove 2 Cat").click()
+    submit(page)
+
+    [answer] = json.loads(answers(assignment_id)["taskAnswers"])
+    instances = answer["shapes"]["instances"]
+    assert [one["label"] for one in instances] == ["Cat", "Dog"]
+    painted = colours(page, answer["shapes"]["labeledImage"])
+    assert set(painted) == {"", *(one["color"] for one in instances)}
+
+
+def test_a_mask_to_begin_with_is_gone_on_with(
+    open_task: Open, page: Page, answers: Answers
+) -> None:
+    mask = (
+        "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%22200%22"
+        " height=%22100%22%3E%3Crect width=%22100%22 height=%22100%22 fill=%22%23ff7f0e%22/%3E"
+        "%3C/svg%3E"
+    )
+    labels = "{'Cat': {'color': '#ff7f0e'}}"
+    initial = f"initial-value=\"{{'labelMappings': {labels}, 'src': '{mask}'}}\""
+    assignment_id = open_task(form(outline("semantic-segmentation", initial)))
+    page.wait_for_function(
+        "document.querySelector('canvas').width > 0"
+        " && document.querySelector('canvas').getContext('2d').getImageData(5, 5, 1, 1).data[3] > 0"
+    )
+    submit(page)
+
+    [answer] = json.loads(answers(assignment_id)["taskAnswers"])
+    assert answer["shapes"]["labelMappings"]["Cat"] == {"color": "#ff7f0e"}
+    assert answer["shapes"]["initialValueModified"] is False
+    assert colours(page, answer["shapes"]["labeledImage"]) == {"#ff7f0e": 10_000, "": 10_000}
+
+
 def test_entities_are_marked_by_mouse_and_by_keys_without_a_form_around(
     open_task: Open, page: Page, answers: Answers
 ) -> None:
@@ -294,7 +571,7 @@ def test_elements_without_an_answer_show_what_they_hold(open_task: Open, page: P
             "</crowd-instructions>"
             "<crowd-tabs><crowd-tab header='First'>one</crowd-tab>"
             "<crowd-tab header='Second'>two</crowd-tab></crowd-tabs>"
-            "<crowd-polygon name='shape'>Inner</crowd-polygon>"
+            "<crowd-hologram name='shape'>Inner</crowd-hologram>"
             "<crowd-button form-action='submit'>Send</crowd-button>"
         )
     )
@@ -314,7 +591,7 @@ def test_elements_without_an_answer_show_what_they_hold(open_task: Open, page: P
     page.get_by_role("tab", name="First").press("ArrowRight")
     assert page.get_by_role("tabpanel", name="Second").get_by_text("two").is_visible()
     assert not page.get_by_text("one", exact=True).is_visible()
-    assert "<crowd-polygon> “shape” is not drawn here" in page.get_by_role("note").inner_text()
+    assert "<crowd-hologram> “shape” is not drawn here" in page.get_by_role("note").inner_text()
     assert page.get_by_role("button").filter(has_text="Submit").count() == 0
 
 
@@ -531,8 +808,15 @@ def test_a_published_layout_can_be_filled_in(
 def test_the_elements_are_accessible(
     open_task: Open, page: Page, check_access: Callable[..., None]
 ) -> None:
-    inner = "".join(str(case.values[0]) for case in CASES)
+    parts = [str(case.values[0]) for case in [*CASES, *OUTLINES]]
+    parts += [outline("semantic-segmentation"), outline("instance-segmentation")]
+    # Landmarks of one page are to have names of their own.
+    inner = "".join(
+        part.replace('header="Mark"', f'header="Mark {number}"')
+        for number, part in enumerate(parts)
+    )
     open_task(form(inner + "<crowd-alert>Note</crowd-alert><crowd-badge label=7></crowd-badge>"))
+    page.get_by_role("button", name="Add an instance").click()
     page.get_by_role("button", name="Submit").click()
     # Of the page, not of the elements; and the plain controls of one case have no labels.
     check_access(

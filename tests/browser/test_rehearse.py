@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from pathlib import Path
@@ -256,6 +257,8 @@ WIDGETS = f"""{SCRIPT}<crowd-form>
  categories="['cat', 'dog', 'owl']"></crowd-image-classifier-multi-select>
 <crowd-bounding-box name="boxes" header="Box" src="{PICTURE}" labels="['cat', 'dog']">
 </crowd-bounding-box></crowd-form>"""
+SHAPES = ("polygon", "polyline", "line", "keypoint")
+MASKS = ("semantic-segmentation", "instance-segmentation")
 
 
 def test_crowd_elements_are_filled_in_as_the_crowd_answers_them(
@@ -288,6 +291,33 @@ def test_crowd_elements_are_filled_in_as_the_crowd_answers_them(
             "kinds.labels",
         ):
             assert (name, one[name]) == (name, other[name])
+
+
+def test_shapes_and_masks_are_drawn(one_worker: Path, rows: Path) -> None:
+    labels = "['cat', 'dog']"
+    # As large as the crowd takes a picture to be that it has not seen.
+    picture = PICTURE.replace("%22200%22", "%22640%22").replace("%22100%22", "%22480%22")
+    widgets = "".join(
+        f'<crowd-{kind} name="{kind}" header="{kind}" src="{picture}" labels="{labels}">'
+        f"</crowd-{kind}>"
+        for kind in (*SHAPES, *MASKS)
+    )
+    page = f"<!DOCTYPE html><title>Task</title>{SCRIPT}<crowd-form>{widgets}</crowd-form>"
+    done = rehearse(one_worker, rows, page)
+    read = actions.rehearse_batch(one_worker, rows)
+
+    assert done.browsed == actions.Browsed(rows=3, assignments=3, unsubmitted=())
+    assert found(done) == found(read)
+    for one, other in zip(done.rows, read.rows, strict=True):
+        for kind in SHAPES:
+            drawn, expected = (json.loads(row[f"{kind}.{kind}s"]) for row in (one, other))
+            assert drawn == expected != []
+        painted = json.loads(one["instance-segmentation.instances"])
+        assert [instance["label"] for instance in painted] == ["cat", "dog"]
+        for kind in MASKS:
+            mask = base64.b64decode(one[f"{kind}.labeledImage.pngImageData"])
+            # Width and height of a PNG.
+            assert (mask[16:20].hex(), mask[20:24].hex()) == ("00000280", "000001e0")
 
 
 def test_entities_are_marked_in_the_text(one_worker: Path, rows: Path) -> None:

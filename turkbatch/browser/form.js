@@ -185,9 +185,6 @@
     return labels.every((label) => chosen.includes(label));
   }
 
-  const pressIn = (scope, text) =>
-    [...scope.querySelectorAll("button")].find((one) => one.textContent.trim() === text)?.click();
-
   const choose = (widget, label) => {
     const box = boxes(widget).find((one) => one.value === label);
     if (box) check(box, true);
@@ -203,12 +200,38 @@
   function drawBox(widget, box) {
     if (!choose(widget, box.label)) return false;
     const before = widget.list.children.length;
-    pressIn(widget, "Add a box");
+    press(widget, "add");
     if (widget.list.children.length === before) return false;
     const row = widget.list.lastElementChild;
     // First small, so that it may go anywhere.
     return numbersOf(row, [box.left, box.top, 1, 1]) &&
       numbersOf(row, [box.left, box.top, box.width, box.height]);
+  }
+
+  const press = (scope, name) => {
+    const found = scope?.querySelector(`[data-crowd-tool="${name}"]`);
+    found?.click();
+    return Boolean(found);
+  };
+
+  function drawShape(widget, { label, vertices }) {
+    const before = widget.list.children.length;
+    if (!choose(widget, label) || !press(widget, "add") || widget.list.children.length === before) return false;
+    const row = () => widget.list.lastElementChild;
+    while (row().querySelectorAll(".crowd-point").length < vertices.length && press(row(), "add-point"));
+    while (row().querySelectorAll(".crowd-point").length > vertices.length && press(row(), "remove-point"));
+    return numbersOf(row(), vertices.flatMap(({ x, y }) => [x, y]));
+  }
+
+  /* A spot of each label, one beside the other: a mask is painted, not written. */
+  function paint(widget, labels) {
+    const { width, height } = widget.size;
+    return width > 0 && labels.every((label, index) => {
+      if (!choose(widget, label)) return false;
+      press(widget, "add");
+      widget.tap({ x: Math.round((width * (index + 1)) / (labels.length + 1)), y: Math.round(height / 2) });
+      return true;
+    });
   }
 
   function markText(widget, { startOffset, endOffset, label }) {
@@ -224,6 +247,11 @@
     if ("label" in output) return classify(widget, [output.label]);
     if ("labels" in output) return classify(widget, output.labels);
     if (output.boundingBoxes) return output.boundingBoxes.map((box) => drawBox(widget, box)).every(Boolean);
+    const shapes = output.polygons ?? output.polylines ?? output.lines ??
+      output.keypoints?.map(({ label, x, y }) => ({ label, vertices: [{ x, y }] }));
+    if (shapes) return shapes.map((one) => drawShape(widget, one)).every(Boolean);
+    if (output.labelMappings) return paint(widget, Object.keys(output.labelMappings));
+    if (output.instances) return paint(widget, output.instances.map(({ label }) => label));
     if (output.entities) return output.entities.map((one) => markText(widget, one)).every(Boolean);
     return false;
   }

@@ -67,18 +67,6 @@ CROWD_ELEMENTS = (
 """Crowd HTML elements, from
 https://docs.aws.amazon.com/sagemaker/latest/dg/sms-ui-template-reference.html."""
 
-UNDRAWN = frozenset(
-    {
-        "crowd-instance-segmentation",
-        "crowd-keypoint",
-        "crowd-line",
-        "crowd-polygon",
-        "crowd-polyline",
-        "crowd-semantic-segmentation",
-    }
-)
-"""Crowd HTML elements that the server's own stand-in does not draw; a test compares."""
-
 SUBMIT_HOSTS = {"live": "www.mturk.com", "sandbox": "workersandbox.mturk.com"}
 """Where a form posts to, by environment."""
 
@@ -369,16 +357,6 @@ def _crowd(page: Page, file: str) -> Iterator[errors.Finding]:
                 f"there is no <{tag.name}>",
                 near or "use one of the Crowd HTML elements",
                 "browsers show nothing for an element that they do not know",
-            )
-        if tag.name in UNDRAWN:
-            yield errors.Finding(
-                "undrawn-crowd-element",
-                file,
-                f"<{tag.name}> is shown as a labelled box by turkbatch's own server and preview",
-                "on a server of your own, give --crowd-elements cdn to load AWS's",
-                line=tag.line,
-                why="the stand-in that works without a network does not draw it",
-                severity="note",
             )
         if tag.name == "crowd-entity-annotation" and "crowd-form" in tag.within:
             yield _warning(

@@ -1016,10 +1016,13 @@
 
     restart() {
       const initial = this.getAttribute("initial-value");
-      const found = initial ? literal(initial) : [];
-      this.marks = (Array.isArray(found) ? found : []).filter(isRecord).map((mark) => ({ ...mark }));
+      this.marks = initial ? this.initial(literal(initial)) : [];
       this.modified = false;
       this.show();
+    }
+
+    initial(found) {
+      return (Array.isArray(found) ? found : []).filter(isRecord).map((mark) => ({ ...mark }));
     }
 
     change(...marks) {
@@ -1040,8 +1043,9 @@
     }
 
     color(label) {
-      const number = this.labels.findIndex((one) => one.label === label);
-      return COLORS[Math.max(number, 0) % COLORS.length];
+      const number = Math.max(this.labels.findIndex((one) => one.label === label), 0);
+      const own = items(this.getAttribute("label-colors") ?? "");
+      return own[number] || COLORS[number % COLORS.length];
     }
 
     remover(mark, what) {
@@ -1122,21 +1126,22 @@
     }
   }
 
-  class CrowdBoundingBox extends CrowdMarking {
+  /* Labels to choose from, and a picture to draw on. */
+  class CrowdDrawing extends CrowdMarking {
     drawStage() {
       this.image = picture(this, "Picture to annotate");
       this.stage = make("div", { class: "crowd-stage" }, this.image);
       const palette = this.group("radio", this.labels.map(({ label }) => label));
-      palette.querySelector("legend").textContent = "Label of the next box";
+      palette.querySelector("legend").textContent = this.legend;
       const first = palette.querySelector("input");
       if (first) first.checked = first.defaultChecked = true;
       this.set = palette;
       this.image.addEventListener("load", () => this.show());
       this.image.addEventListener("error", () => (this.status.textContent = "The picture could not be loaded."));
       this.stage.addEventListener("pointerdown", (event) => this.start(event));
-      this.main.append(palette,
-        make("p", { class: "crowd-hint" }, "Draw a box on the picture, or add one and set its numbers."),
-        make("div", {}, button("Add a box", () => this.addInTheMiddle())), this.stage);
+      const hint = make("p", { class: "crowd-hint", id: newId() }, this.advice);
+      this.stage.setAttribute("aria-describedby", hint.id);
+      this.main.append(palette, hint, make("div", { class: "crowd-tools" }, ...this.tools()), this.stage);
     }
 
     get size() {
@@ -1151,11 +1156,62 @@
     point(event) {
       const shown = this.image.getBoundingClientRect();
       const { height, width } = this.size;
-      const within = (value, most) => Math.round(Math.min(Math.max(value, 0), most));
-      return {
-        x: within(((event.clientX - shown.left) / shown.width) * width, width),
-        y: within(((event.clientY - shown.top) / shown.height) * height, height),
-      };
+      return this.inside({
+        x: ((event.clientX - shown.left) / shown.width) * width,
+        y: ((event.clientY - shown.top) / shown.height) * height,
+      });
+    }
+
+    inside({ x, y }) {
+      const { height, width } = this.size;
+      const within = (value, most) => Math.round(Math.min(Math.max(value || 0, 0), most));
+      return { x: within(x, width), y: within(y, height) };
+    }
+
+    /* Without a pointer: the arrow keys move a cross over the picture, the space bar is a click. */
+    useKeys() {
+      this.stage.tabIndex = 0;
+      this.stage.setAttribute("role", "group");
+      this.stage.setAttribute("aria-label", "Picture to draw on");
+      this.cross = make("div", { class: "crowd-cross", "aria-hidden": "true", hidden: true });
+      this.stage.append(this.cross);
+      this.stage.addEventListener("keydown", (event) => this.keyDown(event));
+      this.stage.addEventListener("blur", () => (this.cross.hidden = true));
+    }
+
+    keyDown(event) {
+      const { height, width } = this.size;
+      const step = event.shiftKey ? Math.max(Math.round(width / 20), 1) : 1;
+      const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+      const [right, down] = moves[event.key] ?? [0, 0];
+      if (!width || event.ctrlKey || event.altKey || event.metaKey) return;
+      this.cursor ??= this.inside({ x: width / 2, y: height / 2 });
+      if (event.key in moves) this.cursor = this.inside({ x: this.cursor.x + right, y: this.cursor.y + down });
+      else if (event.key === " ") this.tap(this.cursor);
+      else if (!this.press(event.key)) return;
+      event.preventDefault();
+      this.cross.hidden = false;
+      this.cross.style.left = `${(100 * this.cursor.x) / width}%`;
+      this.cross.style.top = `${(100 * this.cursor.y) / height}%`;
+      if (event.key in moves) this.status.textContent = `${this.cursor.x}, ${this.cursor.y}`;
+    }
+
+    /* Another key; whether it means something. */
+    press() {
+      return false;
+    }
+
+    tool(text, action, name) {
+      return button(text, action, { "data-crowd-tool": name });
+    }
+  }
+
+  class CrowdBoundingBox extends CrowdDrawing {
+    legend = "Label of the next box";
+    advice = "Draw a box on the picture, or add one and set its numbers.";
+
+    tools() {
+      return [this.tool("Add a box", () => this.addInTheMiddle(), "add")];
     }
 
     start(event) {
@@ -1249,6 +1305,538 @@
     }
   }
 
+  const NAMESPACE = "http://www.w3.org/2000/svg";
+
+  function shape(tag, attributes) {
+    const made = document.createElementNS(NAMESPACE, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  }
+
+  /* How near a click must be to a point, in pixels of the screen, to mean that point. */
+  const NEAR = 8;
+
+  /* Shapes made of points: a mark holds its label and its vertices. */
+  class CrowdOutline extends CrowdDrawing {
+    get legend() {
+      return `Label of the next ${this.one}`;
+    }
+
+    get advice() {
+      return `${this.how} Points can be dragged. Or add a ${this.one} and set its numbers. With the keys: the arrow` +
+        ` keys move a cross (with Shift faster), the space bar sets a point${this.most > 2 ? ", Enter finishes" : ""}.`;
+    }
+
+    drawStage() {
+      this.draft = [];
+      super.drawStage();
+      this.stage.classList.add("crowd-outlines");
+      this.useKeys();
+      this.layer = shape("svg", { class: "crowd-shapes", "aria-hidden": "true", preserveAspectRatio: "none" });
+      this.stage.append(this.layer);
+      this.stage.addEventListener("pointermove", (event) => {
+        if (this.draft.length) this.sketch(this.point(event));
+      });
+      this.stage.addEventListener("dblclick", () => this.finish());
+    }
+
+    tools() {
+      const add = this.tool(`Add a ${this.one}`, () => this.addInTheMiddle(), "add");
+      if (this.most === 1) return [add];
+      const undo = this.tool("Undo the last point", () => this.undo(), "undo");
+      if (this.most === 2) return [add, undo];
+      return [add, this.tool(`Finish the ${this.one}`, () => this.finish(), "finish"), undo];
+    }
+
+    initial(found) {
+      const marks = isRecord(found) ? found[this.plural] : found;
+      return (Array.isArray(marks) ? marks : [])
+        .filter((mark) => isRecord(mark) && this.labels.some(({ label }) => label === mark.label))
+        .map((mark) => ({ label: mark.label, vertices: this.verticesOf(mark) }));
+    }
+
+    verticesOf(mark) {
+      return (Array.isArray(mark.vertices) ? mark.vertices : []).map(({ x, y }) => ({ x: Number(x), y: Number(y) }));
+    }
+
+    restart() {
+      this.draft = [];
+      super.restart();
+    }
+
+    /* Whether a point is meant by a click, however large the picture is shown. */
+    near(one, other) {
+      const scale = this.image.getBoundingClientRect().width / this.size.width;
+      return Math.hypot(one.x - other.x, one.y - other.y) * scale <= NEAR;
+    }
+
+    start(event) {
+      if (event.button !== 0 || !this.size.width) return;
+      event.preventDefault();
+      this.stage.focus({ preventScroll: true });
+      const at = this.point(event);
+      const held = this.draft.length ? undefined : this.marks.flatMap((mark) => mark.vertices).find((one) => this.near(one, at));
+      if (held) {
+        this.follow(event, (to) => Object.assign(held, to), () => this.change(...this.marks));
+      } else if (this.tap(at) && this.most === 2 && this.draft.length === 1) {
+        // A line may be drawn in one movement, too.
+        this.follow(event, (to) => this.sketch(to), (to) => this.near(at, to) || this.tap(to));
+      }
+    }
+
+    follow(event, moving, ended) {
+      this.stage.setPointerCapture(event.pointerId);
+      const move = (moved) => {
+        moving(this.point(moved));
+        this.paint();
+      };
+      const end = (last) => {
+        this.stage.removeEventListener("pointermove", move);
+        if (last.type === "pointerup") ended(this.point(last));
+        else this.show();
+      };
+      this.stage.addEventListener("pointermove", move);
+      for (const type of ["pointerup", "pointercancel"]) this.stage.addEventListener(type, end, { once: true });
+    }
+
+    /* Set a point; whether it is a new one. */
+    tap(at) {
+      const [first, last] = [this.draft[0], this.draft.at(-1)];
+      if (!this.label) return false;
+      if (this.closed && this.draft.length >= this.fewest && this.near(first, at)) {
+        this.finish();
+        return false;
+      }
+      if (last && this.near(last, at)) return false;
+      this.draft.push(at);
+      if (this.draft.length >= this.most) this.finish();
+      else {
+        this.status.textContent = `Point ${this.draft.length} of a ${this.one}, at ${at.x}, ${at.y}.`;
+        this.paint();
+      }
+      return true;
+    }
+
+    press(key) {
+      const actions = { Enter: () => this.finish(), Escape: () => this.discard(), Backspace: () => this.undo() };
+      if (!(key in actions) || !this.draft.length) return false;
+      actions[key]();
+      return true;
+    }
+
+    finish() {
+      if (!this.draft.length) return;
+      if (this.draft.length < this.fewest) {
+        this.status.textContent = `A ${this.one} has at least ${this.fewest} points; this one has ${this.draft.length}.`;
+        return;
+      }
+      const vertices = this.draft;
+      this.draft = [];
+      this.add({ label: this.label, vertices });
+    }
+
+    undo() {
+      this.draft.pop();
+      this.status.textContent = `The last point was taken away, ${this.draft.length} left.`;
+      this.paint();
+    }
+
+    discard() {
+      this.draft = [];
+      this.status.textContent = `The ${this.one} was not finished.`;
+      this.paint();
+    }
+
+    addInTheMiddle() {
+      const { height, width } = this.size;
+      if (!width || !this.label) return;
+      this.add({ label: this.label, vertices: this.middle.map(([x, y]) => this.inside({ x: x * width, y: y * height })) });
+      this.focusOn(this.list.lastElementChild.querySelector("input"));
+    }
+
+    focusOn(input) {
+      input.focus();
+      input.select();
+    }
+
+    show() {
+      this.paint();
+      this.list.replaceChildren(...this.marks.map((mark, number) => this.row(mark, number + 1)));
+    }
+
+    sketch(to) {
+      this.paint([...this.draft, to]);
+    }
+
+    paint(draft = this.draft) {
+      const { height, width } = this.size;
+      if (!this.layer || !width) return;
+      this.layer.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      const drawn = this.marks.flatMap(({ label, vertices }) => this.drawn(vertices, this.color(label), this.closed));
+      const begun = draft.length ? this.drawn(draft, this.color(this.label), false) : [];
+      this.layer.replaceChildren(...drawn, ...begun);
+      for (const name of this.stage.querySelectorAll(".crowd-name")) name.remove();
+      for (const { label, vertices: [first] } of this.marks) {
+        if (!first) continue;
+        const name = make("span", { class: "crowd-name", "aria-hidden": "true" }, label);
+        name.style.background = this.color(label);
+        name.style.left = `${(100 * first.x) / width}%`;
+        name.style.top = `${(100 * first.y) / height}%`;
+        this.stage.append(name);
+      }
+    }
+
+    drawn(vertices, color, closed) {
+      const points = vertices.map(({ x, y }) => `${x},${y}`).join(" ");
+      const line = shape(closed ? "polygon" : "polyline", { points, stroke: color, fill: closed ? color : "none" });
+      const dots = vertices.map(({ x, y }) => shape("path", { class: "crowd-dot", d: `M${x} ${y}h0`, stroke: color }));
+      return [line, ...dots];
+    }
+
+    row(mark, number) {
+      const what = `${this.one} ${number}, ${mark.label}`;
+      const row = make("li", {}, make("span", {}, `${number} ${mark.label}`));
+      mark.vertices.forEach((vertex, index) => row.append(this.pointOf(mark, vertex, index, what)));
+      if (mark.vertices.length < this.most) {
+        const more = this.tool("Add a point", () => this.addPoint(mark, number), "add-point");
+        more.setAttribute("aria-label", `Add a point to ${what}`);
+        row.append(more);
+      }
+      row.append(this.remover(mark, what));
+      return row;
+    }
+
+    pointOf(mark, vertex, index, what) {
+      const where = this.most === 1 ? what : `point ${index + 1} of ${what}`;
+      const group = make("span", { class: "crowd-point" });
+      for (const name of ["x", "y"]) {
+        const input = control("input", { type: "number", min: 0, "aria-label": `${name} of ${where}` });
+        input.value = vertex[name];
+        input.addEventListener("change", () => {
+          Object.assign(vertex, this.inside({ ...vertex, [name]: Number(input.value) }));
+          input.value = vertex[name];
+          this.modified = true;
+          this.paint();
+        });
+        group.append(make("label", {}, `${name} `, input));
+      }
+      if (mark.vertices.length > this.fewest) {
+        const drop = () => {
+          mark.vertices.splice(index, 1);
+          this.change(...this.marks);
+        };
+        group.append(button("×", drop, { "aria-label": `Remove ${where}`, "data-crowd-tool": "remove-point" }));
+      }
+      return group;
+    }
+
+    addPoint(mark, number) {
+      const [last, first] = [mark.vertices.at(-1), mark.vertices[0]];
+      const to = this.closed ? first : { x: last.x + this.size.width / 10, y: last.y };
+      mark.vertices.push(this.inside({ x: (last.x + to.x) / 2, y: (last.y + to.y) / 2 }));
+      this.change(...this.marks);
+      this.focusOn([...this.list.children[number - 1].querySelectorAll("input")].at(-2));
+    }
+
+    fault() {
+      return this.draft.length ? `Finish the ${this.one} that you began, or undo its points.` : "";
+    }
+
+    output() {
+      const output = { [this.plural]: this.marks.map((mark) => this.posted(mark)), inputImageProperties: this.size };
+      if (this.hasAttribute("initial-value")) output.initialValueModified = this.modified;
+      return output;
+    }
+
+    posted({ label, vertices }) {
+      return { label, vertices: vertices.map(({ x, y }) => ({ x, y })) };
+    }
+  }
+
+  class CrowdPolygon extends CrowdOutline {
+    one = "polygon";
+    plural = "polygons";
+    fewest = 3;
+    most = Infinity;
+    closed = true;
+    middle = [[0.5, 0.25], [0.75, 0.75], [0.25, 0.75]];
+    how = "Click on the corners of a polygon, and at last on the first one again, or twice.";
+  }
+
+  class CrowdPolyline extends CrowdOutline {
+    one = "polyline";
+    plural = "polylines";
+    fewest = 2;
+    most = Infinity;
+    closed = false;
+    middle = [[0.25, 0.5], [0.75, 0.5]];
+    how = "Click on the points of a polyline, on the last one twice.";
+  }
+
+  class CrowdLine extends CrowdOutline {
+    one = "line";
+    plural = "lines";
+    fewest = 2;
+    most = 2;
+    closed = false;
+    middle = [[0.25, 0.5], [0.75, 0.5]];
+    how = "Draw a line on the picture, or click on its ends.";
+  }
+
+  class CrowdKeypoint extends CrowdOutline {
+    one = "keypoint";
+    plural = "keypoints";
+    fewest = 1;
+    most = 1;
+    closed = false;
+    middle = [[0.5, 0.5]];
+    how = "Click on the picture.";
+
+    verticesOf(mark) {
+      return [{ x: Number(mark.x), y: Number(mark.y) }];
+    }
+
+    posted({ label, vertices: [{ x, y }] }) {
+      return { label, x, y };
+    }
+  }
+
+  /* A mask painted over the picture, whose colors say what is where. What nobody painted is
+     transparent. */
+  class CrowdMask extends CrowdDrawing {
+    advice = "Paint over the picture with the brush. With the keys: the arrow keys move a cross (with Shift faster), the space bar paints there.";
+
+    drawStage() {
+      this.canvas = make("canvas", { class: "crowd-mask", "aria-hidden": "true", width: 0, height: 0 });
+      this.pixels = this.canvas.getContext("2d", { willReadFrequently: true });
+      this.before = [];
+      super.drawStage();
+      this.image.addEventListener("load", () => this.restart());
+      this.stage.append(this.canvas);
+      this.useKeys();
+    }
+
+    tools() {
+      this.brush = control("input", { type: "range", min: 1, max: 100, value: 20 });
+      this.eraser = control("input", { type: "checkbox" });
+      return [
+        make("label", {}, "Brush ", this.brush),
+        make("label", {}, this.eraser, " Erase"),
+        this.tool("Undo", () => this.undo(), "undo"),
+        this.tool("Clear", () => this.clear(), "clear"),
+      ];
+    }
+
+    initial(found) {
+      this.given = isRecord(found) ? found : {};
+      return [];
+    }
+
+    restart() {
+      this.given = {};
+      super.restart();
+      const { height, width } = this.size;
+      Object.assign(this.canvas, { height, width });
+      this.before = [];
+      if (!this.given.src || !width) return;
+      // Only what another server lets be read can be posted again.
+      const overlay = make("img", { crossorigin: "anonymous", src: this.given.src });
+      overlay.addEventListener("load", () => this.pixels.drawImage(overlay, 0, 0, width, height));
+      overlay.addEventListener("error", () => (this.status.textContent = "The mask to begin with could not be loaded."));
+    }
+
+    /* Of what the brush paints. */
+    get paint() {
+      return this.color(this.label);
+    }
+
+    get radius() {
+      return Math.max(Math.round((Number(this.brush.value) * this.size.width) / 400), 1);
+    }
+
+    start(event) {
+      if (event.button !== 0 || !this.size.width || !this.ready()) return;
+      event.preventDefault();
+      this.stage.focus({ preventScroll: true });
+      this.stage.setPointerCapture(event.pointerId);
+      this.remember();
+      let last = this.point(event);
+      this.stroke(last, last);
+      const move = (moved) => {
+        const to = this.point(moved);
+        this.stroke(last, to);
+        last = to;
+      };
+      const end = () => {
+        this.stage.removeEventListener("pointermove", move);
+        this.changed();
+      };
+      this.stage.addEventListener("pointermove", move);
+      for (const type of ["pointerup", "pointercancel"]) this.stage.addEventListener(type, end, { once: true });
+    }
+
+    tap(at) {
+      if (!this.ready()) return;
+      this.remember();
+      this.stroke(at, at);
+      this.changed();
+    }
+
+    ready() {
+      return Boolean(this.label) || this.eraser.checked;
+    }
+
+    stroke(from, to) {
+      const steps = Math.max(Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / Math.max(this.radius / 2, 1)), 1);
+      for (let step = 0; step <= steps; step += 1) {
+        this.stamp(
+          Math.round(from.x + ((to.x - from.x) * step) / steps),
+          Math.round(from.y + ((to.y - from.y) * step) / steps),
+        );
+      }
+    }
+
+    /* A disc of whole pixels: a rim between two colors would be a color that means nothing. */
+    stamp(x, y) {
+      const radius = this.radius;
+      this.pixels.fillStyle = this.paint;
+      for (let down = -radius; down <= radius; down += 1) {
+        const half = Math.floor(Math.sqrt(radius * radius - down * down));
+        const line = [x - half, y + down, 2 * half + 1, 1];
+        if (this.eraser.checked) this.pixels.clearRect(...line);
+        else this.pixels.fillRect(...line);
+      }
+    }
+
+    remember() {
+      const { height, width } = this.canvas;
+      this.before = [...this.before.slice(-9), this.pixels.getImageData(0, 0, width, height)];
+    }
+
+    undo() {
+      const last = this.before.pop();
+      if (last) this.pixels.putImageData(last, 0, 0);
+      this.changed(last ? "The last stroke was taken away." : "There is nothing to undo.");
+    }
+
+    clear() {
+      const { height, width } = this.canvas;
+      if (!width) return;
+      this.remember();
+      this.pixels.clearRect(0, 0, width, height);
+      this.changed("The mask is empty.");
+    }
+
+    changed(what = `${this.eraser.checked ? "Erased" : `Painted: ${this.painted}`}.`) {
+      this.modified = true;
+      this.status.textContent = what;
+      this.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+
+    get painted() {
+      return this.label;
+    }
+
+    show() {}
+
+    output() {
+      if (!this.size.width) return null;
+      const output = { inputImageProperties: this.size, labeledImage: { pngImageData: this.png() } };
+      if (this.hasAttribute("initial-value")) output.initialValueModified = this.modified;
+      return { ...output, ...this.meaning() };
+    }
+
+    png() {
+      return this.canvas.toDataURL("image/png").split(",")[1];
+    }
+  }
+
+  class CrowdSemanticSegmentation extends CrowdMask {
+    legend = "Label to paint";
+
+    color(label) {
+      return this.given?.labelMappings?.[label]?.color ?? super.color(label);
+    }
+
+    meaning() {
+      return {
+        labelMappings: Object.fromEntries(this.labels.map(({ label }) => [label, { color: this.color(label) }])),
+      };
+    }
+  }
+
+  /* Each thing that is painted has a color of its own; a label may have several. */
+  class CrowdInstanceSegmentation extends CrowdMask {
+    legend = "Label of the next instance";
+
+    tools() {
+      return [this.tool("Add an instance", () => this.addInstance(), "add"), ...super.tools()];
+    }
+
+    restart() {
+      super.restart();
+      this.current = undefined;
+      this.show();
+    }
+
+    addInstance() {
+      if (!this.label) return;
+      const number = this.marks.length;
+      // A color of its own, also when those that are easy to tell apart are used up.
+      const color = COLORS[number] ?? `#${((number * 2654435761) % 0x1000000 | 0).toString(16).padStart(6, "0")}`;
+      this.current = { color, label: this.label };
+      this.add(this.current);
+    }
+
+    get paint() {
+      return this.current?.color ?? COLORS[0];
+    }
+
+    get painted() {
+      return `${this.marks.indexOf(this.current) + 1} ${this.current.label}`;
+    }
+
+    ready() {
+      if (!this.current && !this.eraser.checked) this.addInstance();
+      return Boolean(this.current) || this.eraser.checked;
+    }
+
+    drop(mark) {
+      this.remember();
+      this.wipe(mark.color);
+      if (this.current === mark) this.current = undefined;
+      super.drop(mark);
+    }
+
+    wipe(color) {
+      const { height, width } = this.canvas;
+      if (!width) return;
+      const painting = this.pixels.getImageData(0, 0, width, height);
+      const wanted = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+      for (let at = 0; at < painting.data.length; at += 4) {
+        if (wanted.every((part, index) => painting.data[at + index] === part)) painting.data.fill(0, at, at + 4);
+      }
+      this.pixels.putImageData(painting, 0, 0);
+    }
+
+    show() {
+      const name = `crowd-instance ${(this.rows ??= newId())}`;
+      this.list.replaceChildren(...this.marks.map((mark, index) => {
+        const what = `${index + 1} ${mark.label}`;
+        const choose = control("input", { type: "radio", name, "aria-label": `Paint ${what}` });
+        choose.checked = mark === this.current;
+        choose.addEventListener("change", () => (this.current = mark));
+        const swatch = make("span", { class: "crowd-swatch", "aria-hidden": "true" });
+        swatch.style.background = mark.color;
+        return make("li", {}, make("label", { class: "crowd-choice" }, choose, swatch, make("span", {}, what)), this.remover(mark, what));
+      }));
+    }
+
+    meaning() {
+      return { instances: this.marks.map(({ color, label }) => ({ color, label })) };
+    }
+  }
+
   /* A crowd element that is not drawn here: a box that says so, instead of nothing. */
   class CrowdUnknown extends CrowdElement {
     build() {
@@ -1284,13 +1872,20 @@
     "crowd-image-classifier-multi-select": CrowdImageClassifierMultiSelect,
     "crowd-entity-annotation": CrowdEntityAnnotation,
     "crowd-bounding-box": CrowdBoundingBox,
+    "crowd-polygon": CrowdPolygon,
+    "crowd-polyline": CrowdPolyline,
+    "crowd-line": CrowdLine,
+    "crowd-keypoint": CrowdKeypoint,
+    "crowd-semantic-segmentation": CrowdSemanticSegmentation,
+    "crowd-instance-segmentation": CrowdInstanceSegmentation,
   };
 
   const STYLE = `
     crowd-form, crowd-instructions, crowd-input, crowd-text-area, crowd-checkbox, crowd-toggle-button,
     crowd-radio-group, crowd-radio-button, crowd-slider, crowd-tabs, crowd-tab, crowd-card, crowd-modal,
     crowd-alert, crowd-classifier, crowd-classifier-multi-select, crowd-image-classifier,
-    crowd-image-classifier-multi-select, crowd-entity-annotation, crowd-bounding-box,
+    crowd-image-classifier-multi-select, crowd-entity-annotation, crowd-bounding-box, crowd-polygon,
+    crowd-polyline, crowd-line, crowd-keypoint, crowd-semantic-segmentation, crowd-instance-segmentation,
     short-summary, detailed-instructions, positive-example, negative-example, short-instructions,
     full-instructions, classification-target, worker-comment { display: block; }
     crowd-form { font-family: system-ui, sans-serif; line-height: 1.5; }
@@ -1342,13 +1937,25 @@
     .crowd-paper-marks { color: transparent; min-height: 6rem; } .crowd-paper-marks mark { color: transparent; border-radius: 2px; }
     .crowd-paper-text { position: absolute; inset: 0; height: 100%; background: transparent; color: inherit; resize: none; overflow: hidden; }
     .crowd-marks { padding: 0; list-style: none; } .crowd-marks li { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; margin: .3rem 0; }
-    .crowd-marks input { width: 5rem; font: inherit; }
+    .crowd-marks input[type=number] { width: 5rem; font: inherit; }
     .crowd-stage { position: relative; display: inline-block; max-width: 100%; cursor: crosshair; touch-action: none; user-select: none; margin-top: .5rem; }
     .crowd-stage img { display: block; max-width: 100%; }
     .crowd-drawn { position: absolute; box-sizing: border-box; border: 2px solid #0b57d0; pointer-events: none; }
     .crowd-drawn span { position: absolute; top: 0; left: 0; color: #fff; font-size: .8rem; line-height: 1.2; padding: 0 .3rem; }
+    .crowd-shapes { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; overflow: visible; }
+    .crowd-shapes > * { vector-effect: non-scaling-stroke; stroke-width: 2px; fill-opacity: .25; }
+    .crowd-shapes > .crowd-dot { stroke-width: 9px; stroke-linecap: round; }
+    .crowd-name { position: absolute; color: #fff; font-size: .8rem; line-height: 1.2; padding: 0 .3rem; pointer-events: none; }
+    .crowd-cross { position: absolute; width: 21px; height: 21px; margin: -10px 0 0 -10px; pointer-events: none;
+      background: linear-gradient(#000, #000) center / 1px 100% no-repeat, linear-gradient(#000, #000) center / 100% 1px no-repeat;
+      outline: 1px solid #fff; border-radius: 50%; }
+    .crowd-cross[hidden] { display: none; }
+    .crowd-mask { position: absolute; inset: 0; width: 100%; height: 100%; opacity: .6; pointer-events: none; image-rendering: pixelated; }
+    .crowd-swatch { display: inline-block; width: 1em; height: 1em; border-radius: 2px; }
+    .crowd-point { display: inline-flex; gap: .3rem; align-items: center; }
+    .crowd-tools { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
     .crowd-status { min-height: 1.5em; margin: .3rem 0; }
-    :is(.crowd-button, .crowd-plain, .crowd-link, [data-crowd-control], .crowd-tablist button):focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px; }
+    :is(.crowd-button, .crowd-plain, .crowd-link, [data-crowd-control], .crowd-tablist button, .crowd-stage):focus-visible { outline: 3px solid #0b57d0; outline-offset: 2px; }
   `;
 
   for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
