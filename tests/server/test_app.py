@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import app, service, store, worker
+from turkbatch.server import app, origins, service, store, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
@@ -102,6 +102,99 @@ def test_only_loopback_names_are_answered(ask: Ask) -> None:
     ]
 
     assert answered == [200, 200, 200, 403, 403, 403]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-Ip"],
+)
+def test_an_open_server_refuses_to_be_behind_a_proxy(ask: Ask, header: str) -> None:
+    """It would be open to everybody who reaches the proxy."""
+    for method, path in (("GET", "/turkbatch/info"), ("POST", "/"), ("GET", "/hits")):
+        status, _, body = ask(method, path, b"{}", **{header: "192.0.2.1", **TARGET})
+        assert status == 403
+        assert f"through a proxy ({header})" in body
+        assert "--require-keys, --public-url and --trusted-proxy" in body
+    assert ask("GET", "/turkbatch/health", **{header: "192.0.2.1"})[0] == 200
+
+
+def test_a_proxy_that_says_nothing_is_known_by_its_old_protocol(url: str) -> None:
+    """As nginx is, unless told otherwise: it names the server's own address as Host, too."""
+    parts = urllib.parse.urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(f"GET /turkbatch/info HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert reply.startswith(b"HTTP/1.0 403")
+    assert b"through a proxy (HTTP/1.0)" in reply
+
+
+def test_health_tells_whether_the_database_answers(ask: Ask, database: store.Store) -> None:
+    assert ask("GET", "/turkbatch/health")[0] == 200
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE settings RENAME TO settings_elsewhere")
+    status, _, body = ask("GET", "/turkbatch/health")
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE settings_elsewhere RENAME TO settings")
+
+    assert (status, json.loads(body)) == (503, {"status": "database out of reach"})
+
+
+def task_port(assignment_page: str) -> int:
+    found = re.search(r'src="http://localhost:(\d+)/dynamic/hit', assignment_page)
+    assert found is not None
+    return int(found[1])
+
+
+def test_task_pages_have_a_port_and_a_name_of_their_own(
+    ask: Ask, url: str, make_hit: Callable[..., str]
+) -> None:
+    hit_id = make_hit(page=PAGE)
+    port = task_port(ask("GET", f"/mturk/preview?hitId={hit_id}")[2])
+    site_port = urllib.parse.urlsplit(url).port
+
+    def fetch(path: str, host: str = "localhost", **headers: str) -> tuple[int, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Host": f"{host}:{port}", **headers})
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status, dict(reply.getheaders())
+        finally:
+            connection.close()
+
+    page = f"/dynamic/hit?hitId={hit_id}"
+    in_frame = fetch(page, **{"Sec-Fetch-Dest": "iframe"})[1]
+    assert in_frame["Content-Security-Policy"] == f"frame-ancestors http://127.0.0.1:{site_port}"
+    assert in_frame["Referrer-Policy"] == "no-referrer"
+    assert in_frame["Cache-Control"] == "no-store"
+    alone = fetch(page, **{"Sec-Fetch-Dest": "document"})[1]
+    assert alone["Content-Security-Policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in alone["Content-Security-Policy"]
+    assert "top-navigation" not in alone["Content-Security-Policy"]
+    assert "allow-modals" not in alone["Content-Security-Policy"]
+    assert [fetch(path)[0] for path in ("/hits", "/turkbatch/info", "/sign-in")] == [404] * 3
+    assert fetch("/crowd-html-elements.js")[0] == 200
+    assert fetch("/crowd-html-elements.js", **{"Service-Worker": "script"})[0] == 403
+    assert fetch(page, "evil.example")[0] == 403
+
+
+def test_pages_of_the_site_are_in_nobody_s_frame(ask: Ask) -> None:
+    policies = [
+        ask(method, path)[1]["Content-Security-Policy"]
+        for method, path in (("GET", "/sign-in"), ("POST", "/mturk/externalSubmit"))
+    ]
+
+    assert [policy.rpartition("frame-ancestors ")[2] for policy in policies] == ["'none'", "'self'"]
+
+
+def test_a_task_port_that_was_named_must_be_free(served: service.Service, url: str) -> None:
+    taken = urllib.parse.urlsplit(url).port
+    with (
+        pytest.raises(app.BindError, match=f"127.0.0.1:{taken} can't be listened on"),
+        app.running(served, exposure=origins.Exposure(tasks_port=taken)),
+    ):
+        pass
 
 
 def test_a_connection_serves_many_requests(url: str) -> None:

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.server import visitors
 from turkbatch.server import service, store
 
 _SERVE = """
@@ -52,6 +55,42 @@ def test_two_processes_serve_one_database_and_stop_together(
     assert process.stdout is not None
     assert process.stdout.read() == "stopped\n"
     assert process.wait() == 0
+
+
+def is_stopped(process: str) -> bool:
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return all(" T " in (thread / "stat").read_text().rpartition(")")[2] for thread in threads)
+
+
+def test_two_processes_serve_one_port_of_task_pages(
+    process: subprocess.Popen[str], make_hit: Callable[..., str]
+) -> None:
+    url, hit_id = url_of(process), make_hit()
+    with urllib.request.urlopen(f"{url}/mturk/preview?hitId={hit_id}") as reply:
+        found = re.search(r'src="http://localhost:(\d+)/dynamic/hit', reply.read().decode())
+    assert found is not None
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    pages = []
+    for child in children:
+        # Whoever is stopped takes no connection, so the other one answers.
+        os.kill(int(child), signal.SIGSTOP)
+        while not is_stopped(child):
+            pass
+        try:
+            address = f"http://127.0.0.1:{found[1]}/dynamic/hit?hitId={hit_id}"
+            with urllib.request.urlopen(address, timeout=10) as reply:
+                pages.append(b"mturk_form" in reply.read())
+        finally:
+            os.kill(int(child), signal.SIGCONT)
+
+    assert pages == [True, True]
+
+
+def test_sessions_are_the_same_in_all_processes(process: subprocess.Popen[str]) -> None:
+    visitor = visitors.Visitor(url_of(process))
+    visitor.post("/sign-in", {"workerId": "A1"})
+
+    assert {visitor.get("/history").path for _ in range(40)} == {"/history"}
 
 
 def test_the_processes_end_when_their_parent_is_killed(process: subprocess.Popen[str]) -> None:

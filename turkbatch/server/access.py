@@ -47,7 +47,7 @@ import flask
 import sqlalchemy
 import werkzeug
 
-from turkbatch.server import groups, links, people, schema, service, store, worker
+from turkbatch.server import erasure, groups, links, people, schema, service, store, worker
 
 TOKEN_FIELD: Final = "turkbatchToken"
 """The field of a submission that carries the assignment's token."""
@@ -208,8 +208,15 @@ def _add_secrets(app: flask.Flask) -> None:
 
     @app.before_request
     def check_secret() -> None:
-        if flask.request.endpoint not in _WITHOUT_SECRET:
+        if flask.request.endpoint in _WITHOUT_SECRET:
+            return
+        try:
             protection.protect()
+        except flask_wtf.csrf.CSRFError:
+            raise werkzeug.exceptions.BadRequest(
+                "This came from a page that is too old, or not of this site. Nothing was done; "
+                "load the page anew, and try again."
+            ) from None
 
 
 def _add_limits(app: flask.Flask, limit: str) -> None:
@@ -616,8 +623,6 @@ def _add_account(blueprint: flask.Blueprint, served: service.Service) -> None:
 
     @blueprint.get("/account/data")
     def account_data() -> flask.Response:
-        from turkbatch.server import erasure
-
         found = erasure.export(served, _me())
         reply = flask.jsonify(found)
         reply.headers["Content-Disposition"] = f'attachment; filename="{_me()}.json"'
@@ -627,8 +632,6 @@ def _add_account(blueprint: flask.Blueprint, served: service.Service) -> None:
     def withdraw() -> str | tuple[str, int]:
         if flask.request.form.get("sure") != "yes":
             return _account_page(served, withdrawing="Tick that you are sure."), 422
-        from turkbatch.server import erasure
-
         erasure.erase(served, _me())
         sign_out()
         return flask.render_template("withdrawn.html")

@@ -738,6 +738,9 @@ def _http_error(
     if isinstance(error, werkzeug.exceptions.RequestEntityTooLarge):
         text = "This is more than a HIT's answers may be; nothing was recorded."
         return _sorry("Too large", text), 413
+    if isinstance(error, werkzeug.exceptions.TooManyRequests):
+        text = "Too many tries came from your address. Wait a minute, and try again."
+        return _sorry("Too many tries", text), 429
     return _sorry(error.name, str(error.description)), error.code
 
 
