@@ -1,8 +1,9 @@
-"""Take the README's pictures of the worker site: ``python -m tests.browser.screenshots DIR``."""
+"""Take the README's pictures: ``python -m tests.browser.screenshots DIR``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from turkbatch.server import app, service, store
+from tests.reviews import Running
+from turkbatch import actions
+from turkbatch.batch import directory
+from turkbatch.server import app, service, store, worker
 
 if TYPE_CHECKING:
+    from mypy_boto3_mturk.client import MTurkClient
     from playwright.sync_api import Browser, Page
 
 _SCHEMAS = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
@@ -47,25 +52,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, nargs="?", default=Path("docs/images"))
-    directory: Path = parser.parse_args(arguments).directory
-    directory.mkdir(parents=True, exist_ok=True)
+    pictures: Path = parser.parse_args(arguments).directory
+    pictures.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         store.Store.open(Path(folder) / "server.db") as opened,
         app.running(service.Service(opened)) as url,
     ):
         _publish(url)
-        _photograph(url, directory)
+        batch = _worked(url, opened, Path(folder))
+        _photograph(url, pictures)
+        _photograph_review(url, batch, pictures)
 
 
-def _publish(url: str) -> None:
-    client = boto3.client(
+def _client(url: str) -> MTurkClient:
+    return boto3.client(
         "mturk",
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="none",
         aws_secret_access_key="none",
     )
+
+
+def _publish(url: str) -> None:
+    client = _client(url)
     html = (
         f'<HTMLQuestion xmlns="{_SCHEMAS}2011-11-11/HTMLQuestion.xsd">'
         f"<HTMLContent><![CDATA[{_SENTENCES}]]></HTMLContent><FrameHeight>0</FrameHeight>"
@@ -83,7 +94,58 @@ def _publish(url: str) -> None:
     client.close()
 
 
-def _photograph(url: str, directory: Path) -> None:
+def _worked(url: str, opened: store.Store, folder: Path) -> Path:
+    """Publish a batch, and have three workers answer it."""
+    definition = folder / "definition"
+    definition.mkdir()
+    properties = {
+        "Title": "Compare two sentences",
+        "Description": "Read an English and a French sentence.",
+        "Reward": "0.12",
+        "AssignmentDurationInSeconds": 1800,
+    }
+    (definition / "hittypeproperties.json").write_text(json.dumps(properties))
+    (definition / "hitproperties.json").write_text(
+        '{"MaxAssignments": 3, "LifetimeInSeconds": 604800}'
+    )
+    (definition / "question.html.j2").write_text(_SENTENCES, encoding="utf-8")
+    (folder / "data.jsonl").write_text('{"pair": "missing"}\n')
+    client = _client(url)
+    made = actions.create_batch(
+        client, definition, folder / "data.jsonl", folder, batch_id="pairs"
+    ).batch_dir
+    (hit_id,) = directory.open_batch(made).hit_ids()
+    for worker_id, label in (
+        ("A1READER", "mostly the same meaning"),
+        ("A2READER", "completely unrelated"),
+        ("A3READER", "mostly the same meaning"),
+    ):
+        assignment_id = worker.accept(opened, hit_id, worker_id, seconds_ago=95)
+        worker.submit(opened, assignment_id, worker_id, [("relation.label", label)])
+    client.close()
+    return made
+
+
+def _photograph_review(url: str, batch: Path, pictures: Path) -> None:
+    from playwright import sync_api
+
+    client = _client(url)
+    running = Running(client, batch)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        tab = browser.new_context(viewport=_SIZE).new_page()
+        tab.goto(running.url)
+        tab.get_by_role("link", name="Begin with the first open one").click()
+        tab.locator("iframe[data-filled]").wait_for()
+        tab.screenshot(path=pictures / "review.png")
+        browser.close()
+    running.end()
+    client.close()
+
+
+def _photograph(url: str, pictures: Path) -> None:
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:
@@ -91,16 +153,16 @@ def _photograph(url: str, directory: Path) -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         tab = _signed_in(browser, url, "A1READER", viewport=_SIZE)
-        tab.screenshot(path=directory / "hits.png")
+        tab.screenshot(path=pictures / "hits.png")
         tab.get_by_role("button", name="Accept Compare two sentences").click()
         task = tab.frame_locator("iframe.task")
         task.get_by_label("mostly the same meaning").check()
-        tab.screenshot(path=directory / "assignment.png")
+        tab.screenshot(path=pictures / "assignment.png")
         phone: Any = {"width": 390, "height": 780}
         small = _signed_in(browser, url, "A2READER", viewport=phone, color_scheme="dark")
         small.get_by_role("button", name="Accept What do you read?").click()
         small.get_by_label("Weekly").check()
-        small.screenshot(path=directory / "form-dark-phone.png")
+        small.screenshot(path=pictures / "form-dark-phone.png")
         browser.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -47,6 +49,15 @@ commands = click.Group("review")
     is_flag=True,
     help="Turn rejections back: all of the batch, or those that FILE approves.",
 )
+@click.option("--web", is_flag=True, help="Judge in the browser, beside the task as it was seen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="With --web: the port; any unless given.",
+)
+@click.option("--worker", metavar="ID", help="With --web: begin with the work of this worker.")
+@click.option("--no-open", is_flag=True, help="With --web: print the address, open no browser.")
 @options.yes
 @options.concurrency
 def review_batch(
@@ -57,6 +68,10 @@ def review_batch(
     decisions: Path | None,
     feedback: str | None,
     undo: bool,
+    web: bool,
+    port: int | None,
+    worker: str | None,
+    no_open: bool,
     yes: bool,
     concurrency: int,
 ) -> None:
@@ -70,9 +85,13 @@ def review_batch(
     the worker. Nothing is sent until all of it is clear. Rejected work can be approved for 30
     days after its submission, with --undo.
 
+    With --web, a page of this machine's own shows each task with the answers filled in. What
+    you judge there is kept in BATCH_DIR at once, and sent when you say so.
+
     \b
     Example:
       turkbatch review-batch batch-* --approve-all
+      turkbatch review-batch batch-* --web
       turkbatch review-batch batch-* --decisions Batch_1_batch_results.csv
     """
     from turkbatch import actions
@@ -83,7 +102,14 @@ def review_batch(
         raise click.UsageError("give --approve-all, or --decisions and --undo")
     if feedback and not decisions:
         raise click.UsageError("--feedback goes with --decisions")
+    if web and (approve_all or decisions or undo or yes):
+        raise click.UsageError("with --web, decisions are made and agreed to in the browser alone")
+    if not web and (port is not None or worker or no_open):
+        raise click.UsageError("--port, --worker and --no-open go with --web")
     client = target.client(batch_dir)
+    if web:
+        _in_browser(client, batch_dir, port or 0, worker or "", not no_open, concurrency)
+        return
     if decisions or undo:
         chosen = from_file.planned(
             client,
@@ -121,6 +147,70 @@ def review_batch(
     found.raise_failures()
     if left:
         output.say(f"{left} of {len(waiting)} submissions are left to review.")
+        raise SystemExit(presenter.WORK_LEFT)
+
+
+def _in_browser(
+    client: MTurkClient,
+    batch_dir: Path,
+    port: int,
+    worker: str,
+    opens: bool,
+    concurrency: int,
+) -> None:
+    """Serve the pages, and tell what was done there."""
+    from turkbatch import actions
+
+    with contextlib.ExitStack() as shown:
+        bar = shown.enter_context(output.Bar())
+
+        def ready(address: actions.ReviewAddress) -> None:
+            shown.close()
+            output.data(address.url)
+            output.say(
+                f"Review {batch_dir} in the browser at this address, which is for you alone;"
+                " Finish there, or Ctrl-C, ends it."
+            )
+            if opens and sys.stdout.isatty():
+                _open_browser(address.once)
+
+        done = actions.review_in_browser(
+            client,
+            batch_dir,
+            port=port,
+            worker=worker,
+            concurrency=concurrency,
+            on_ready=ready,
+            progress=bar,
+        )
+    _tell_browser_review(done)
+
+
+def _open_browser(url: str) -> None:
+    import webbrowser
+
+    with contextlib.suppress(webbrowser.Error):
+        found = webbrowser.get()
+        # One that runs in the terminal would take it over.
+        if type(found) is not webbrowser.GenericBrowser:
+            found.open(url)
+
+
+def _tell_browser_review(done: actions.BrowserReview) -> None:
+    turned = f", {done.overridden} rejections turned back" if done.overridden else ""
+    output.say(f"{done.approved} approved, {done.rejected} rejected{turned}.")
+    for assignment_id, status in done.contradicted.items():
+        output.say(f"Warning: {assignment_id}: {status}.")
+    if done.marked:
+        output.say(f"{done.marked} decisions are marked and not sent; --web shows them again.")
+    if done.failures:
+        raise errors.PartialError(
+            f"{len(done.failures)} HITs could not be read, or decisions were refused:",
+            done.failures,
+        )
+    if done.open:
+        output.say(f"{done.open} submissions are left to review.")
+    if done.open or done.marked:
         raise SystemExit(presenter.WORK_LEFT)
 
 

@@ -253,11 +253,14 @@ def _filter(given: Mapping[str, str]) -> Filter:
 def _add_lists(app: flask.Flask, desk: Desk) -> None:
     @app.get("/")
     def index() -> str:
+        # Before the list: what arrives between the two is then on the page that comes after.
+        reading = desk.reading
         chosen = _filter(flask.request.args)
         everything = desk.items(worker=chosen.worker)
         found = desk.items(worker=chosen.worker, state=chosen.state)
         return flask.render_template(
             "index.html",
+            reading=reading,
             chosen=chosen,
             counts=desk.counts(everything),
             count=len(found),

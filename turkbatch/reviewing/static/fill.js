@@ -72,9 +72,39 @@
   // Filling
 
   const MARK = "3px solid #b26a00";
+  const CHOICES = ["radio", "checkbox", "submit", "button", "image", "reset"];
+  // What each name was given in this page, and what of it has found no place yet.
+  let given = new Map();
   let left = new Map();
   let hidden = new Set();
   let order = new Map();
+
+  const isChoice = (control) => CHOICES.includes(control.type);
+
+  /* Several values of one name come joined by bars, which one value may hold as well. */
+  function apart(texts, controls) {
+    if (texts.length !== 1 || !texts[0].includes("|")) return texts;
+    const choices = controls.flatMap((one) =>
+      one.localName === "select" ? [...one.options].map((option) => option.value) : isChoice(one) ? [one.value] : [],
+    );
+    const written = controls.filter((one) => !isChoice(one) && one.localName !== "select");
+    const alone = choices.includes(texts[0]) || (choices.length === 0 && written.length < 2);
+    return alone ? texts : texts[0].split("|");
+  }
+
+  function sortOut() {
+    const controls = new Map();
+    for (const one of document.querySelectorAll("input, textarea, select, button")) {
+      if (one.name && !one.hasAttribute("data-crowd-control")) {
+        controls.set(one.name, [...(controls.get(one.name) ?? []), one]);
+      }
+    }
+    given = new Map([...values].map(([name, texts]) => [name, apart(texts, controls.get(name) ?? [])]));
+    // An empty answer has its place anywhere.
+    left = new Map([...given].map(([name, texts]) => [name, texts.filter((text) => text !== "")]));
+    hidden = new Set();
+    order = new Map();
+  }
 
   /* Takes a value as placed; false if no such was given. */
   function take(name, value) {
@@ -117,7 +147,7 @@
       wanted = first(leaf) === "true";
       takeAll(leaf);
     } else {
-      wanted = values.get(name)?.includes(box.value) ?? false;
+      wanted = given.get(name)?.includes(box.value) ?? false;
       take(name, box.value);
     }
     setProperty(box, "checked", wanted);
@@ -125,7 +155,7 @@
 
   function fillSelect(select, name, value) {
     const several = select.multiple && select.closest("crowd-form") ? parsed(name) : undefined;
-    const wanted = select.multiple ? (several ?? values.get(name) ?? []) : [value];
+    const wanted = select.multiple ? (several ?? given.get(name) ?? []) : [value];
     let changed = false;
     let found = 0;
     for (const option of select.options) {
@@ -148,13 +178,13 @@
       fillBox(element, name);
       return;
     }
-    const given = values.get(name);
-    if (given === undefined) return;
+    const texts = given.get(name);
+    if (texts === undefined) return;
     if (type === "hidden") {
       hidden.add(name);
       return;
     }
-    if (["submit", "button", "image", "reset"].includes(type)) {
+    if (isChoice(element)) {
       // A button that was pressed to submit, and said so.
       if (take(name, element.value)) element.style.outline = MARK;
       return;
@@ -167,14 +197,14 @@
     // Of several fields with one name, each has the answer of its own place.
     const place = order.get(name) ?? 0;
     order.set(name, place + 1);
-    if (place >= given.length) return;
+    if (place >= texts.length) return;
     if (element.localName === "select") {
-      fillSelect(element, name, given[place]);
+      fillSelect(element, name, texts[place]);
       return;
     }
-    const text = lines(given[place]);
+    const text = lines(texts[place]);
     setProperty(element, "value", text);
-    if (lines(element.value) === text) take(name, given[place]);
+    if (lines(element.value) === text) take(name, texts[place]);
   }
 
   function fillControl(element, name, value) {
@@ -254,10 +284,7 @@
   let reported = "";
 
   function fill() {
-    // An empty answer has its place anywhere.
-    left = new Map([...values].map(([name, given]) => [name, given.filter((value) => value !== "")]));
-    hidden = new Set();
-    order = new Map();
+    sortOut();
     for (const element of document.querySelectorAll("*")) {
       if (element.matches("input, textarea, select, button")) fillPlain(element);
       else if (element.prepared) CROWD[element.localName]?.(element);

@@ -18,7 +18,8 @@ function named(key) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey) {
-    if (event.key === "Enter" && event.target.form?.matches(".rejecting")) event.target.form.requestSubmit();
+    const form = event.key === "Enter" ? event.target.closest("form.rejecting") : null;
+    if (form && !event.repeat) form.requestSubmit(form.querySelector("button.reject"));
     return;
   }
   if (event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
