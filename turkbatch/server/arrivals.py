@@ -63,15 +63,17 @@ def blueprint(served: service.Service) -> flask.Blueprint:
     pages = flask.Blueprint("recruiting", __name__, template_folder="templates")
     pages.after_request(_guarded)
     pages.register_error_handler(links.NotAdmitted, _not_admitted)
-    pages.add_url_rule("/join/<link_id>", "join", functools.partial(_join, served))
     for rule, name, view, methods in (
+        ("/join/<link_id>", "join", _join, ["GET"]),
         ("/visits/<visit_id>", "way", _way, ["GET"]),
         ("/visits/<visit_id>/begin", "begin", _begin, ["POST"]),
         ("/visits/<visit_id>/leave", "leave", _leave, ["GET", "POST"]),
         ("/visits/<visit_id>/resume", "resume", _resume, ["POST"]),
         ("/visits/<visit_id>/qualifications/<type_id>", "ask", _ask, ["POST"]),
     ):
-        pages.add_url_rule(rule, name, functools.partial(view, served), methods=methods)
+        # Extensions ask a view for its name.
+        own = functools.update_wrapper(functools.partial(view, served), view)
+        pages.add_url_rule(rule, name, own, methods=methods)
     return pages
 
 

@@ -244,7 +244,8 @@ def arrive(
         else:
             visit = _begin(connection, now, link, person, arrival)
     known = people.find(served, person.worker_id)
-    assert known is not None, "nobody is ever forgotten, only renamed"
+    if known is None:
+        raise NotAdmitted("Your data was erased just now. Open the study on the platform again.")
     return visit, known
 
 
