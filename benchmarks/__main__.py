@@ -48,7 +48,7 @@ def main() -> None:
 
 def measure(folder: Path, *, quick: bool, only: list[str]) -> Iterator[figures.Figure]:
     """Give the figures one by one."""
-    hits, sample, rounds = (200, 20, 2) if quick else (1000, 60, 2)
+    hits, sample, rounds = (200, 20, 3) if quick else (1000, 60, 3)
     with server.running(folder, latency=LATENCY_SECONDS) as served:
         if not only or "batches" in only:
             yield from batches.measure(served, folder, hits=hits, sample=sample, rounds=rounds)

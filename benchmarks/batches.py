@@ -5,6 +5,9 @@ What each is held against, with the same number of requests in flight, on the sa
 - *bare*: a ThreadPoolExecutor on one boto3 client that sends the same requests, checks
   nothing and writes nothing;
 - *serial*: the loop that amti runs, one request at a time, on a sample of the HITs.
+
+Ours is the whole command but for the start of Python: every row checked, the balance asked
+for, every write. Of several rounds, one of each kind in turn, the best of each counts.
 """
 
 from __future__ import annotations
