@@ -21,7 +21,7 @@ MODULES = {
 }
 BEFORE_ACTIONS = frozenset(
     {"answers", "batch", "connect", "errors", "files", "money", "mturk", "qualification"}
-    | {"browser", "preview", "question", "report", "server", "tables", "website"}
+    | {"browser", "preview", "question", "report", "reviewing", "server", "tables", "website"}
 )
 
 # What each package may import from turkbatch, beside itself.
@@ -41,6 +41,7 @@ OURS: dict[str, frozenset[str]] = {
     "server": frozenset(),
     # Pages like the worker site's; what they show is given to it.
     "preview": frozenset({"errors", "server"}),
+    "reviewing": frozenset({"errors", "server"}),
     # It works on the worker site, and answers as its crowd would.
     "browser": frozenset({"errors", "server"}),
     # It follows a batch's pin, for turkbatch.client(batch_dir=...).
@@ -67,6 +68,7 @@ THEIRS: dict[str, frozenset[str]] = {
     "mturk": frozenset({"boto3", "botocore"}),
     "server": frozenset({"flask", "werkzeug", "waitress", "sqlalchemy", "lxml", "botocore"}),
     "preview": frozenset({"flask", "werkzeug"}),
+    "reviewing": frozenset({"flask", "werkzeug"}),
     "browser": frozenset({"playwright"}),
     "connect": frozenset({"platformdirs"}),
     "actions": frozenset(),
