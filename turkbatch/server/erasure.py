@@ -38,7 +38,17 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import exc, func, select
 
-from turkbatch.server import aliases, people, policies, schema, service, store, sweep, workforce
+from turkbatch.server import (
+    aliases,
+    people,
+    policies,
+    schema,
+    service,
+    store,
+    sweep,
+    uploads,
+    workforce,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -162,11 +172,10 @@ def files_of(served: service.Service | store.Store, worker_id: str) -> list[File
     list of File
         In the order of uploading.
     """
-    files, work = schema.uploads, schema.assignments
+    files = schema.uploads
     query = (
         select(files.c.file_key, files.c.file_name, files.c.content)
-        .join(work, work.c.assignment_id == files.c.assignment_id)
-        .where(work.c.worker_id == worker_id)
+        .where(files.c.assignment_id.in_(uploads.owners(worker_id)))
         .order_by(files.c.sequence)
     )
     with service.store_of(served).read() as connection:
@@ -423,8 +432,7 @@ class _Leaving:
                 self._change(table, row, {"body": self._texts.in_json(row["body"])})
 
     def _clean_uploads(self) -> None:
-        table, work = schema.uploads, schema.assignments
-        mine = select(work.c.assignment_id).where(work.c.worker_id == self._worker_id)
+        table, mine = schema.uploads, uploads.owners(self._worker_id)
         query = select(table.c.sequence, table.c.file_name, table.c.file_key)
         rows = self._connection.execute(query.where(table.c.assignment_id.in_(mine)))
         for row in rows.mappings().all():

@@ -23,7 +23,16 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import bindparam, exists, select
 
-from turkbatch.server import answers, grading, ids, questions, requirements, schema, workforce
+from turkbatch.server import (
+    answers,
+    grading,
+    ids,
+    questions,
+    requirements,
+    schema,
+    uploads,
+    workforce,
+)
 
 DISPOSAL_SECONDS: Final = 48 * 3_600
 """The name of a deleted type may be blocked for so long (API model, DeleteQualificationType)."""
@@ -305,6 +314,7 @@ def submit_test(
     request_id: str,
     worker_id: str,
     fields: answers.Fields,
+    files: uploads.Given,
 ) -> sqlalchemy.Row[Any]:
     """Hand in a test: graded at once if it has a key, else left to its owner.
 
@@ -318,6 +328,8 @@ def submit_test(
         From :func:`start_test`.
     fields : sequence of (str, str)
         Names and values as the page posts them.
+    files : mapping of str to (str, bytes)
+        By QuestionIdentifier, names and contents of files.
 
     Returns
     -------
@@ -338,7 +350,13 @@ def submit_test(
         raise Unwilling("This test was handed in before.")
     if now >= taken.deadline:
         raise Unwilling("The time for this test is over.")
-    answer = answers.document(fields, questions.parse(taken.test))
+    asked = questions.parse(taken.test)
+    for identifier, (name, content) in files.items():
+        least, most = answers.file_bounds(asked, identifier)
+        if not least <= len(content) <= most:
+            raise Unwilling(f"The file must have {least} to {most} bytes.")
+        uploads.add(connection, request_id, identifier, name, content)
+    answer = answers.document(fields, asked, uploads.of_assignment(connection, request_id))
     graded = taken.answer_key is not None
     if graded:
         grade = grading.grade(grading.read_key(taken.answer_key), grading.chosen(answer))

@@ -626,7 +626,7 @@ def _add_qualifications(blueprint: flask.Blueprint, served: service.Service) -> 
         found = form_pages.faults(blocks, fields, sizes)
         if found:
             return _test_page(served, type_id, fields, found), 422
-        _tell(worker.submit_test(served, request_id, _me(), fields))
+        _tell(worker.submit_test(served, request_id, _me(), fields, files))
         way = _way(served)
         if way is not None:
             return flask.redirect(way, 303)

@@ -1,7 +1,9 @@
 """Files that workers hand in with a QuestionForm's FileUploadAnswer.
 
-A requester fetches one by a link that is good for a minute (GetFileUploadURL); the server
-over HTTP answers it. Files end with their HIT.
+They belong to an assignment, or to the request that a qualification test is part of; ids of
+both are alike, and none is there twice. A requester fetches an assignment's by a link that is
+good for a minute (GetFileUploadURL); the server over HTTP answers it. Files of an assignment
+end with their HIT.
 
 Source: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/
 ApiReference_GetFileUploadURLOperation.html.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy
@@ -18,6 +21,8 @@ from sqlalchemy import select
 
 from turkbatch.server import ids, schema, store, sweep
 
+Given = Mapping[str, tuple[str, bytes]]
+"""Files as they are handed in: by QuestionIdentifier, name and content."""
 LINK_SECONDS: Final = 60
 """How long a link is good for (API model, GetFileUploadURL)."""
 
@@ -58,7 +63,7 @@ def add(
     connection : sqlalchemy.Connection
         In a writing transaction.
     assignment_id, question_identifier : str
-        What it belongs to.
+        What it belongs to; in a qualification test, the id of its request.
     name : str
         As it is called.
     content : bytes
@@ -83,14 +88,14 @@ def add(
 
 
 def of_assignment(connection: sqlalchemy.Connection, assignment_id: str) -> list[File]:
-    """List an assignment's files.
+    """List an assignment's files, or a qualification test's.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         In a transaction.
     assignment_id : str
-        The assignment.
+        The assignment, or the request.
 
     Returns
     -------
@@ -100,6 +105,26 @@ def of_assignment(connection: sqlalchemy.Connection, assignment_id: str) -> list
     table = schema.uploads
     query = table.select().where(table.c.assignment_id == assignment_id)
     return [_file(row) for row in connection.execute(query.order_by(table.c.sequence))]
+
+
+def owners(worker_id: str) -> sqlalchemy.CompoundSelect[tuple[str]]:
+    """Select what a worker's files belong to.
+
+    Parameters
+    ----------
+    worker_id : str
+        Who handed them in.
+
+    Returns
+    -------
+    sqlalchemy.CompoundSelect
+        Ids of their assignments, and of their requests for qualifications.
+    """
+    work, asked = schema.assignments, schema.qualification_requests
+    return sqlalchemy.union_all(
+        select(work.c.assignment_id).where(work.c.worker_id == worker_id),
+        select(asked.c.request_id).where(asked.c.worker_id == worker_id),
+    )
 
 
 def new_link(connection: sqlalchemy.Connection, now: int, key: str) -> str:

@@ -651,6 +651,7 @@ def submit_test(
     request_id: str,
     worker_id: str,
     fields: answers.Fields,
+    files: uploads.Given | None = None,
 ) -> Request:
     """Hand in a qualification test.
 
@@ -665,6 +666,8 @@ def submit_test(
     fields : sequence of (str, str)
         Names and values as the page posts them: of a selection, QuestionIdentifier and
         SelectionIdentifier.
+    files : mapping of str to (str, bytes), optional
+        By QuestionIdentifier of a FileUploadAnswer, names and contents of files.
 
     Returns
     -------
@@ -674,10 +677,11 @@ def submit_test(
     Raises
     ------
     WorkerError
-        If it is not this worker's, was handed in before, or its time is over.
+        If it is not this worker's, was handed in before, its time is over, or a file is not
+        asked for, too small or too large.
     """
     with sweep.writing(_store(served)) as (connection, now), _told():
-        row = qualifying.submit_test(connection, now, request_id, worker_id, fields)
+        row = qualifying.submit_test(connection, now, request_id, worker_id, fields, files or {})
         return _outcome(connection, row)
 
 

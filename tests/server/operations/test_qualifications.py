@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import crowd, documents, requirements, service, worker, workforce
+from turkbatch.server import (
+    crowd,
+    documents,
+    requirements,
+    service,
+    uploads,
+    worker,
+    workforce,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
@@ -23,6 +31,10 @@ TEST = f"""<QuestionForm xmlns="{documents.SCHEMAS}2017-11-06/QuestionForm.xsd">
 <QuestionIdentifier>q</QuestionIdentifier><QuestionContent><Text>?</Text></QuestionContent>
 <AnswerSpecification>{SELECTION}</AnswerSpecification></Question></QuestionForm>"""
 FREE_TEST = TEST.replace(SELECTION, "<FreeTextAnswer/>")
+FILE = (
+    "<FileUploadAnswer><MaxFileSizeInBytes>9</MaxFileSizeInBytes>"
+    "<MinFileSizeInBytes>2</MinFileSizeInBytes></FileUploadAnswer>"
+)
 KEY = f"""<AnswerKey xmlns="{documents.SCHEMAS}2005-10-01/AnswerKey.xsd"><Question>
 <QuestionIdentifier>q</QuestionIdentifier><AnswerOption><SelectionIdentifier>yes
 </SelectionIdentifier><AnswerScore>90</AnswerScore></AnswerOption></Question></AnswerKey>""".replace(
@@ -249,6 +261,31 @@ def test_a_test_is_graded_when_it_is_handed_in(
         worker.submit_test(served, taken.request_id, "A1", [("q", "no")])
     with pytest.raises(worker.WorkerError, match="only once"):
         worker.take_test(served, type_id, "A1")
+
+
+def test_a_file_is_handed_in_with_a_test(
+    served: service.Service, client: MTurkClient, make_type: Callable[..., str]
+) -> None:
+    # The newer schema has no files.
+    asked = FREE_TEST.replace("<FreeTextAnswer/>", FILE).replace("2017-11-06", "2005-10-01")
+    type_id = make_type(Test=asked, TestDurationInSeconds=60)
+    taken = worker.take_test(served, type_id, "A1")
+    with pytest.raises(worker.WorkerError, match="must have 2 to 9 bytes"):
+        worker.submit_test(served, taken.request_id, "A1", [], {"q": ("a.txt", b"far too large")})
+    with pytest.raises(worker.WorkerError, match="must have 1 to 0 bytes"):
+        worker.submit_test(served, taken.request_id, "A1", [], {"other": ("a.txt", b"file")})
+    worker.submit_test(served, taken.request_id, "A1", [], {"q": ("a.txt", b"file")})
+
+    [request] = client.list_qualification_requests()["QualificationRequests"]
+    with served.store.read() as connection:
+        [file] = uploads.of_assignment(connection, taken.request_id)
+        owned = list(connection.scalars(uploads.owners("A1")))
+    assert (file.name, file.content, owned) == ("a.txt", b"file", [taken.request_id])
+    assert (
+        "<QuestionIdentifier>q</QuestionIdentifier>"
+        "<UploadedFileSizeInBytes>4</UploadedFileSizeInBytes>"
+        f"<UploadedFileKey>{file.key}</UploadedFileKey>"
+    ) in request["Answer"]
 
 
 def test_a_test_can_be_taken_again_after_its_delay(
