@@ -89,9 +89,12 @@ def replace_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def replace_json(path: Path, value: object, *, indent: int | None = 2) -> None:
+def replace_json(
+    path: Path, value: object, *, indent: int | None = 2, private: bool = False
+) -> None:
     """Replace a file's content by one JSON document and a line end."""
-    replace_text(path, _dump(value, indent=indent) + "\n")
+    with replacing(path, private=private) as file:
+        file.write(_dump(value, indent=indent) + "\n")
 
 
 def replace_json_lines(path: Path, values: Sequence[object]) -> None:

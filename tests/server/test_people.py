@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from turkbatch.server import groups, people, schema, service, store, sweep, worker
+from turkbatch.server import (
+    groups,
+    links,
+    people,
+    recruiting,
+    schema,
+    service,
+    store,
+    sweep,
+    worker,
+)
 
 PASSWORD = "correct horse battery"
 OTHER = "staple battery horse"
@@ -171,6 +181,12 @@ def test_ten_failures_lock_an_account_for_a_quarter_of_an_hour(
     assert row(database, "anna").failed_sign_ins == 0
 
 
+def test_enabling_ends_a_lock(database: store.Store, anna: people.Person) -> None:
+    change(database, "anna", failed_sign_ins=10, locked_until=int(time.time()) + 900)
+    assert people.set_disabled(database, "anna", False) == anna
+    assert people.check_password(database, "anna", PASSWORD) == anna
+
+
 def test_a_success_begins_the_count_anew(database: store.Store, anna: people.Person) -> None:
     for _ in range(2):
         for _ in range(9):
@@ -259,6 +275,24 @@ def test_what_somebody_disabled_had_accepted_is_free_again(
     people.set_disabled(database, "anna", True)
     assert [worker.task(database, one).state for one in held] == ["Returned", "Returned"]
     assert worker.accept(database, hits[0], "ben")
+
+
+def test_the_place_of_a_participant_who_is_disabled_is_free_again(
+    database: store.Store, make_hit: Callable[..., str]
+) -> None:
+    work = [recruiting.Work("hit", make_hit(MaxAssignments=2))]
+    chosen = recruiting.settings_for("generic")
+    link = recruiting.add(database, "study", "generic", chosen, work=work, places=1)
+    visit, person = links.arrive(database, link.link_id, links.Arrival("p-1", session_id="s-1"))
+    assignment_id = links.proceed(database, visit.visit_id).assignment_id
+    assert assignment_id is not None
+    people.set_disabled(database, person.worker_id, True)
+    assert worker.task(database, assignment_id).state == "Returned"
+    assert links.places_taken(database, link) == 0
+    with pytest.raises(links.NotAdmitted):
+        links.arrive(database, link.link_id, links.Arrival("p-1", session_id="s-1"))
+    again, _ = links.arrive(database, link.link_id, links.Arrival("p-2", session_id="s-2"))
+    assert again.state == "working"
 
 
 def test_a_password_can_be_changed_and_sessions_end(

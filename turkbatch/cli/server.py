@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from turkbatch.cli import options, output
+from turkbatch.cli import options, output, people
 
 if TYPE_CHECKING:
     from turkbatch import actions
@@ -23,6 +23,8 @@ def server() -> None:
     """Run MTurk's API on a server of your own, with simulated workers or real ones."""
 
 
+server.add_command(people.worker)
+server.add_command(people.group)
 _database, _named = options.server_database, options.named_database
 
 

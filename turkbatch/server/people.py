@@ -49,6 +49,9 @@ VALID_SECONDS: Final = 7 * 86_400
 """How long an invitation works unless it is said."""
 LONGEST_VALID_SECONDS: Final = 365 * 86_400
 
+PUBLIC_URL_SETTING: Final = "public_url"
+"""Where a server that runs notes how people reach it."""
+
 _DAY: Final = 86_400
 _ALPHABET: Final = string.ascii_uppercase + string.digits
 _PARTICIPANT: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}\Z")
@@ -415,7 +418,7 @@ def check_password(
 
 
 def set_disabled(served: service.Service | store.Store, worker_id: str, disabled: bool) -> Person:
-    """Keep somebody out, or let them in again.
+    """Keep somebody out, or let them in again, also after too many failed sign-ins.
 
     Parameters
     ----------
@@ -424,8 +427,8 @@ def set_disabled(served: service.Service | store.Store, worker_id: str, disabled
     worker_id : str
         Who.
     disabled : bool
-        Whether they are out: then their sessions and invitations end, and what they have
-        accepted and not handed in is returned.
+        Whether they are out: then their sessions, visits and invitations end, and what they
+        have accepted and not handed in is returned.
 
     Returns
     -------
@@ -440,13 +443,14 @@ def set_disabled(served: service.Service | store.Store, worker_id: str, disabled
     table = schema.people
     with sweep.writing(service.store_of(served)) as (connection, now):
         person = _known(connection, worker_id)
-        if person.disabled == disabled:
+        if disabled and person.disabled:
             return person
         values: dict[str, Any] = {"disabled_at": None, "failed_sign_ins": 0, "locked_until": None}
         if disabled:
             values = {"disabled_at": int(time.time()), "generation": person.generation + 1}
             _end_invitations(connection, worker_id)
             give_back(connection, now, worker_id)
+            _end_visits(connection, now, worker_id)
         connection.execute(table.update().where(table.c.worker_id == worker_id), values)
         return _known(connection, worker_id)
 
@@ -588,6 +592,25 @@ def token_url(public_url: str, token: str) -> str:
     return f"{public_url.rstrip('/')}/invitations/{token}"
 
 
+def public_url(served: service.Service | store.Store) -> str | None:
+    """Tell how people reach the server, as it was last told when it ran.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+
+    Returns
+    -------
+    str or None
+        None if it never was told.
+    """
+    table = schema.settings
+    query = select(table.c.value).where(table.c.name == PUBLIC_URL_SETTING)
+    with service.store_of(served).read() as connection:
+        return connection.scalar(query)
+
+
 _USED_UP: Final = (
     "This invitation does not work any more: it was used, replaced or has expired. "
     "Ask for a new one."
@@ -704,6 +727,15 @@ def _see(connection: sqlalchemy.Connection, now: int, worker_id: str) -> None:
 def _end_invitations(connection: sqlalchemy.Connection, worker_id: str) -> None:
     table = schema.invitations
     connection.execute(table.delete().where(table.c.worker_id == worker_id))
+
+
+def _end_visits(connection: sqlalchemy.Connection, now: int, worker_id: str) -> None:
+    """Give the places back that a participant holds; see :mod:`turkbatch.server.links`."""
+    table = schema.visits
+    connection.execute(
+        table.update().where(table.c.worker_id == worker_id, table.c.state == "working"),
+        {"state": "returned", "holds_until": None, "ended_at": now},
+    )
 
 
 def _token_hash(token: str) -> str:
