@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tests.conftest import ROOT
+from turkbatch.actions import people
 from turkbatch.browser import chromium
 from turkbatch.cli import main, presenter
 from turkbatch.mturk import environments
@@ -74,6 +75,7 @@ def test_every_help_has_an_example(name: str, command: click.Command) -> None:
         environments.ENDPOINT_VARIABLE,
         environments.ENVIRONMENT_VARIABLE,
         environments.DATABASE_VARIABLE,
+        people.PUBLIC_URL_VARIABLE,
         chromium.VARIABLE,
     ],
 )
