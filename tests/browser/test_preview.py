@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.test_site import FORM
 from turkbatch import actions
 from turkbatch.actions import draft, throwaway
 from turkbatch.preview import site
@@ -151,3 +152,27 @@ def test_an_export_works_from_files(
     page.frame_locator("#task").get_by_label("Colour").wait_for()
     page.keyboard.press("ArrowRight")
     page.frame_locator("#task").get_by_text("snow").wait_for()
+
+
+def test_a_question_form_s_file_becomes_part_of_the_answer(
+    page: Page, url: str, definition: Path, tmp_path: Path
+) -> None:
+    (definition / "question.html.j2").unlink()
+    (definition / "question.xml.j2").write_text(FORM % "")
+    file = tmp_path / "notes.txt"
+    file.write_text("x")
+    page.goto(f"{url}/rows/2?mode=accepted")
+    page.get_by_label("A word").fill("grass")
+    page.get_by_label("A file").set_input_files(file)
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("file: The file must have 2 to 100 bytes; it has 1.").wait_for()
+    page.go_back()
+    file.write_text("notes")
+    page.get_by_label("A word").fill("grass")
+    page.get_by_label("A file").set_input_files(file)
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("heading", name="Submitted: row 2").wait_for()
+
+    answer = page.locator("pre").first.inner_text()
+    assert "<UploadedFileSizeInBytes>5</UploadedFileSizeInBytes><UploadedFileKey>" in answer
+    assert "<FreeText>grass</FreeText>" in answer

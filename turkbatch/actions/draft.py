@@ -210,13 +210,19 @@ class Draft:
         except worker.WorkerError as error:
             raise errors.RefusedError(str(error)) from error
 
-    def submit(self, fields: Sequence[tuple[str, str]]) -> Submission:
+    def submit(
+        self,
+        fields: Sequence[tuple[str, str]],
+        files: Mapping[str, tuple[str, bytes]] | None = None,
+    ) -> Submission:
         """Hand in a page.
 
         Parameters
         ----------
         fields : sequence of (str, str)
             Names and values as posted, ``assignmentId`` among them.
+        files : mapping of str to (str, bytes), optional
+            Names and contents of a QuestionForm's files, by QuestionIdentifier.
 
         Returns
         -------
@@ -239,8 +245,11 @@ class Draft:
                     " It must be accepted first, and its assignmentId be sent along."
                 )
             try:
-                task = worker.task(self._server.served, assignment_id)
-                worker.submit(self._server.served, assignment_id, task.worker_id, fields)
+                served = self._server.served
+                task = worker.task(served, assignment_id)
+                for identifier, (name, content) in (files or {}).items():
+                    worker.upload(served, assignment_id, task.worker_id, identifier, name, content)
+                worker.submit(served, assignment_id, task.worker_id, fields)
             except worker.WorkerError as error:
                 self._forget(known[0], assignment_id)
                 raise errors.RefusedError(str(error)) from error

@@ -151,8 +151,10 @@ class Draft(Protocol):
     def show(self, index: int, *, accepted: bool) -> Shown:
         """Make a row's HIT."""
 
-    def submit(self, fields: Sequence[tuple[str, str]]) -> Submission:
-        """Hand in a page."""
+    def submit(
+        self, fields: Sequence[tuple[str, str]], files: Mapping[str, tuple[str, bytes]]
+    ) -> Submission:
+        """Hand in a page, and a QuestionForm's files: names and contents by question."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -482,8 +484,7 @@ def _add_tasks(app: flask.Flask, draft: Draft, crowd_elements: task_pages.CrowdE
         request = flask.request
         fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
         try:
-            _check_form(draft, fields)
-            made = draft.submit(fields)
+            made = draft.submit(fields, _files_of_form(draft, fields))
         except errors.RefusedError as error:
             return flask.render_template("refused.html", text=str(error)), 400
         lines = [(name, _text(value)) for name, value in made.result.items()]
@@ -495,16 +496,29 @@ def _add_tasks(app: flask.Flask, draft: Draft, crowd_elements: task_pages.CrowdE
         ), 200
 
 
-def _check_form(draft: Draft, fields: Sequence[tuple[str, str]]) -> None:
-    """Refuse what the worker site would not take for a QuestionForm."""
+def _files_of_form(
+    draft: Draft, fields: Sequence[tuple[str, str]]
+) -> Mapping[str, tuple[str, bytes]]:
+    """Read a QuestionForm's files; refuse what the worker site would not take for it."""
     hit_id = dict(fields).get("hitId", "")
     with contextlib.suppress(errors.RefusedError):
         question = questions.parse(draft.question(hit_id))
         if question.kind is questions.Kind.FORM:
-            found = form_pages.faults(form_pages.read(question.root), fields)
+            blocks = form_pages.read(question.root)
+            files = {
+                block.identifier: (given.filename, given.read())
+                for block in blocks
+                if isinstance(block.answer, form_pages.File)
+                and (given := flask.request.files.get(block.identifier)) is not None
+                and given.filename
+            }
+            sizes = {name: len(content) for name, (_, content) in files.items()}
+            found = form_pages.faults(blocks, fields, sizes)
             if found:
                 told = " ".join(f"{name}: {fault}" for name, fault in found.items())
                 flask.abort(400, f"{told} Go back and mend it; nothing was submitted.")
+            return files
+    return {}
 
 
 def _told(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
