@@ -5,6 +5,7 @@ import functools
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -66,7 +67,9 @@ THEIRS: dict[str, frozenset[str]] = {
     "report": frozenset({"jinja2"}),
     "batch": frozenset(),
     "mturk": frozenset({"boto3", "botocore"}),
-    "server": frozenset({"flask", "werkzeug", "waitress", "sqlalchemy", "lxml", "botocore"}),
+    "server": frozenset({"flask", "werkzeug", "waitress", "sqlalchemy", "lxml", "botocore"})
+    # Late, and only for real people.
+    | {"argon2", "flask_limiter", "flask_login", "flask_wtf", "jwt"},
     "preview": frozenset({"flask", "werkzeug"}),
     "reviewing": frozenset({"flask", "werkzeug"}),
     "browser": frozenset({"playwright"}),
@@ -80,6 +83,7 @@ THEIRS: dict[str, frozenset[str]] = {
 PLUGIN = {"turkbatch.server.pytest_plugin": {"pytest", "boto3"}}
 
 HEAVY = ["boto3", "botocore", "flask", "sqlalchemy", "lxml", "jinja2", "xmltodict", "playwright"]
+HEAVY += ["argon2", "flask_limiter", "flask_login", "flask_wtf", "jwt"]
 
 
 def package(module: str) -> str:
@@ -144,8 +148,10 @@ def test_modules_import_of_others_what_the_table_says(types: bool, more: set[str
 
 def test_what_is_imported_is_what_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    every = [*project["dependencies"], *project["optional-dependencies"]["browser"]]
-    named = {line.split(">")[0].lower() for line in every}
+    extras = project["optional-dependencies"]
+    every = [*project["dependencies"], *extras["browser"], *extras["people"]]
+    named = {re.split(r"[>\[]", line)[0].lower().replace("-", "_") for line in every}
+    named = {{"argon2_cffi": "argon2", "pyjwt": "jwt"}.get(name, name) for name in named}
     used = set().union(*THEIRS.values())
     # Each of these comes with the one that it belongs to.
     assert used - {"botocore", "werkzeug"} == named
