@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -244,6 +250,41 @@ def test_texts_of_requesters_that_name_somebody_are_told_of(
     done = run("server", "worker", "erase", "anna.schmidt", "--yes")
     assert "Warning: 1 rows of questions.question name one of them still" in done.stderr
     assert people.listed(served) == []
+
+
+@contextlib.contextmanager
+def running(*options: str) -> Iterator[str]:
+    """Run the server as people do, in a process of its own; give its address."""
+    command = [sys.executable, "-m", "turkbatch", "server", "run", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def test_a_link_that_is_made_while_the_server_runs_leads_to_it(run: Run) -> None:
+    run("server", "key", "add", "lab")
+    with running("--require-keys") as url:
+        link = run("server", "worker", "add", "anna").stdout.split()[1]
+        assert link.startswith(f"{url}/invitations/")
+        with urllib.request.urlopen(link) as reply:
+            page = reply.read().decode()
+    assert "anna" in page
+    assert 'type="password"' in page
+
+
+def test_a_server_that_runs_keeps_the_terms_of_groups(run: Run, served: service.Service) -> None:
+    run("server", "group", "set", "lab", "--retention-days", 3)
+    run("server", "worker", "add", "anna.schmidt", "--group", "lab")
+    run("server", "clock", "+5d")
+    deadline = time.monotonic() + 60
+    with running():
+        while people.find(served, "anna.schmidt") is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # nothing tells when it has happened
 
 
 def test_a_group_has_a_text_a_term_and_addresses(run: Run) -> None:

@@ -47,6 +47,7 @@ from turkbatch.server import (
     listener,
     notifying,
     origins,
+    people,
     protocol,
     questions,
     schema,
@@ -154,6 +155,7 @@ def serve(
                 doors.site.serve_forever(poll_interval=0.1)
 
     with contextlib.closing(doors):
+        people.note_public_url(served, served.public_url)
         if processes == 1:
             work()
         else:

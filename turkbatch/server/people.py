@@ -592,6 +592,24 @@ def token_url(public_url: str, token: str) -> str:
     return f"{public_url.rstrip('/')}/invitations/{token}"
 
 
+def note_public_url(served: service.Service | store.Store, url: str) -> None:
+    """Write down how people reach the server, for links that are made while it runs.
+
+    Parameters
+    ----------
+    served : Service or Store
+        Where.
+    url : str
+        Its address, as others see it.
+    """
+    table = schema.settings
+    if public_url(served) == url:
+        return
+    with service.store_of(served).write() as connection:
+        connection.execute(table.delete().where(table.c.name == PUBLIC_URL_SETTING))
+        connection.execute(table.insert(), {"name": PUBLIC_URL_SETTING, "value": url})
+
+
 def public_url(served: service.Service | store.Store) -> str | None:
     """Tell how people reach the server, as it was last told when it ran.
 
