@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 import urllib.parse
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -266,6 +269,82 @@ def test_crowd_elements_are_filled_in(
     # Nothing is added to the worker's boxes.
     frame.get_by_role("button", name="Add a box").click()
     assert frame.locator(".crowd-drawn").count() == 1
+
+
+def painted(*left: int) -> str:
+    """Paint a picture of 200 by 100 pixels, the colour on its left half alone; Base64."""
+    row = b"\0" + (bytes([*left, 255]) * 100) + bytes(400)
+    header = struct.pack(">IIBBBBB", 200, 100, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * 100)), (b"IEND", b""))
+    made = b"".join(
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + made).decode()
+
+
+SIZE = {"height": 100, "width": 200}
+CORNERS = [{"x": 10, "y": 10}, {"x": 90, "y": 10}, {"x": 50, "y": 80}]
+DRAWN: dict[str, Any] = {
+    "polygon": {"polygons": [{"label": "cat", "vertices": CORNERS}]},
+    "polyline": {"polylines": [{"label": "dog", "vertices": CORNERS}]},
+    "line": {"lines": [{"label": "cat", "vertices": CORNERS[:2]}]},
+    "keypoint": {"keypoints": [{"label": "cat", "x": 5, "y": 6}, {"label": "dog", "x": 7, "y": 8}]},
+    "semantic-segmentation": {
+        "labelMappings": {"cat": {"color": "#ff0000"}, "dog": {"color": "#00ff00"}},
+        "labeledImage": {"pngImageData": painted(255, 0, 0)},
+    },
+    "instance-segmentation": {
+        "instances": [{"color": "#00ff00", "label": "dog"}],
+        "labeledImage": {"pngImageData": painted(0, 255, 0)},
+    },
+}
+
+
+def test_shapes_and_masks_are_drawn(page: Page, opened: Callable[..., FrameLocator]) -> None:
+    elements = "".join(
+        f"""<crowd-{name} name="{name}" src="{PICTURE}" labels="['cat', 'dog']"></crowd-{name}>"""
+        for name in DRAWN
+    )
+    answer = {name: {**output, "inputImageProperties": SIZE} for name, output in DRAWN.items()}
+    page_text = f"{{% raw %}}{CROWD}<crowd-form>{elements}</crowd-form>{{% endraw %}}"
+    frame = opened(page_text, [("taskAnswers", json.dumps([answer]))])
+
+    form = frame.locator("crowd-form")
+    for name in ("semantic", "instance"):
+        # As soon as it is painted: nothing of the colour is there before.
+        form.evaluate(
+            """(form, name) => new Promise((done) => {
+              const mask = form.querySelector(`crowd-${name}-segmentation`);
+              const painted = () => mask.pixels.getImageData(50, 50, 1, 1).data[3] === 255;
+              const look = () => mask.canvas.width && painted() ? done() : setTimeout(look, 20);
+              look();
+            })""",
+            name,
+        )
+    found = form.evaluate("form => form.answers")
+    masks = {name: found.pop(f"{name}-segmentation") for name in ("semantic", "instance")}
+    assert found == {name: answer[name] for name in found}
+    assert set(found) == {"polygon", "polyline", "line", "keypoint"}
+    assert masks["semantic"]["labelMappings"] == DRAWN["semantic-segmentation"]["labelMappings"]
+    assert masks["instance"]["instances"] == DRAWN["instance-segmentation"]["instances"]
+    pixel = "mask => [...mask.pixels.getImageData(50, 50, 1, 1).data]"
+    assert frame.locator("crowd-semantic-segmentation").evaluate(pixel) == [255, 0, 0, 255]
+    assert frame.locator("crowd-instance-segmentation").evaluate(pixel) == [0, 255, 0, 255]
+    page.wait_for_function(
+        "[...document.querySelectorAll('#answers .place')].every(one => !one.textContent)"
+    )
+    # It is the worker's: a click draws nothing, a tool does nothing.
+    for stage in frame.locator(".crowd-stage").all():
+        stage.click(position={"x": 30, "y": 30})
+    for tool in frame.locator("[data-crowd-tool=add]").all():
+        tool.click()
+    again = form.evaluate("form => form.answers")
+    assert {name: again[name] for name in found} == found
+    assert again["instance-segmentation"] == masks["instance"]
 
 
 MADE_LATE = """<!DOCTYPE html><html><body><form id="form"></form><script>

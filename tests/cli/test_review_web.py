@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -67,10 +68,19 @@ def ended(process: Process) -> tuple[int, str]:
     return process.returncode, said
 
 
+def wait(asker: Asker, path: str) -> None:
+    """Wait until what goes on in the background is done."""
+    while json.loads(asker.ask(path)[1])["running"]:
+        pass
+
+
+def status(client: MTurkClient, assignment_id: str) -> str:
+    return client.get_assignment(AssignmentId=assignment_id)["Assignment"]["AssignmentStatus"]
+
+
 def ids(asker: Asker) -> list[str]:
     """Name the assignments that are listed, once all are."""
-    while json.loads(asker.ask("/reading")[1])["running"]:
-        pass
+    wait(asker, "/reading")
     return re.findall(r'<th scope="row"><a href="/assignments/(\w+)', asker.ask("/")[1])
 
 
@@ -92,11 +102,9 @@ def test_marks_outlive_a_killed_process_and_are_sent_by_the_next(
     assert ids(asker)
     assert "Not a colour." in asker.ask(f"/assignments/{two}")[1]
     asker.ask("/plan", {})
-    while json.loads(asker.ask("/job")[1])["running"]:
-        pass
+    wait(asker, "/job")
     asker.ask("/send", {})
-    while json.loads(asker.ask("/job")[1])["running"]:
-        pass
+    wait(asker, "/job")
     asker.finish()
     code, said = ended(process)
     assert code == 3, said
@@ -107,6 +115,83 @@ def test_marks_outlive_a_killed_process_and_are_sent_by_the_next(
     assert (
         client.get_assignment(AssignmentId=three)["Assignment"]["AssignmentStatus"] == "Submitted"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 3, id="Ctrl-C"), pytest.param(signal.SIGKILL, -9, id="kill -9")],
+)
+def test_a_sending_that_was_cut_off_is_finished_by_the_next(
+    batch: str,
+    start: Start,
+    client: MTurkClient,
+    served: service.Service,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    process, asker = start(batch, "--concurrency", "1")
+    found = ids(asker)
+    for one in found:
+        asker.mark(one, "approve")
+    asker.ask("/plan", {})
+    wait(asker, "/job")
+    served.faults.load("latency=0.2")
+    asker.ask("/send", {})
+    while json.loads(asker.ask("/job")[1])["done"] < 2:
+        pass
+    process.send_signal(number)
+    assert ended(process)[0] == code
+    served.faults.clear()
+    before = [status(client, one) for one in found]
+    assert 2 <= before.count("Approved") < 6
+
+    process, asker = start(batch)
+    ids(asker)
+    asker.ask("/plan", {})
+    wait(asker, "/job")
+    left = before.count("Submitted")
+    assert f"To send: {left}" in asker.ask("/send")[1]
+    asker.ask("/send", {})
+    wait(asker, "/job")
+    assert f"{left} of {left} decisions hold" in asker.ask("/send")[1]
+    asker.finish()
+    assert ended(process)[0] == 0
+    assert [status(client, one) for one in found] == ["Approved"] * 6
+    journal = [json.loads(line) for line in Path(batch, "reviews.jsonl").read_text().splitlines()]
+    sent = [one["assignment_id"] for one in journal if one["event"] == "intent"]
+    # At most the one that was on its way is asked for twice, which settles it.
+    assert len(sent) - len(set(sent)) <= 1
+
+
+def test_a_browser_is_opened_with_a_key_that_is_used_up(
+    batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {told}.part\nmv {told}.part {told}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "turkbatch", "review-batch", "--web", batch],
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(slave)
+        with os.fdopen(master, encoding="utf-8") as terminal:
+            printed = terminal.readline().strip()
+            while not told.exists():
+                assert process.poll() is None
+            opened = told.read_text().strip()
+            assert opened != printed
+            assert opened.partition("?")[0] == printed.partition("?")[0]
+            assert Asker(printed).ask(opened)[0] == 200
+            assert Asker(printed).ask(opened)[0] == 403
+            asker = Asker(printed)
+            asker.enter()
+            asker.finish()
+            process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -183,11 +268,9 @@ def test_it_goes_to_the_embedded_server_too(
     first = ids(asker)[0]
     asker.mark(first, "approve")
     asker.ask("/plan", {})
-    while json.loads(asker.ask("/job")[1])["running"]:
-        pass
+    wait(asker, "/job")
     assert "They go to the embedded server." in asker.ask("/send")[1]
     asker.ask("/send", {})
-    while json.loads(asker.ask("/job")[1])["running"]:
-        pass
+    wait(asker, "/job")
     process.send_signal(signal.SIGINT)
     assert "1 approved, 0 rejected." in ended(process)[1]

@@ -666,8 +666,25 @@ class Desk:
             error = str(problem)
         except _StoppedError:
             error = "ended"
+        version = job.version if plan is None else self._drop_moot(job, plan)
         with self._lock:
-            self._job = dataclasses.replace(job, running=False, plan=plan, error=error)
+            self._job = dataclasses.replace(
+                job, running=False, plan=plan, error=error, version=version
+            )
+
+    def _drop_moot(self, job: Job, plan: decisions_file.DecisionPlan) -> int:
+        """Drop the marks of what is decided so already; tell the version of those that stay.
+
+        What the plan knows better than the desk, the desk reads again.
+        """
+        decided = {one.assignment_id for one in plan.decisions}
+        wrong = {job.marks[(one.line or 1) - 1].assignment_id for one in plan.problems}
+        moot = {one.assignment_id for one in job.marks} - decided - wrong
+        self._read_again({one.hit_id for one in job.marks if one.assignment_id in moot | wrong})
+        with self._lock:
+            before = self._marks.version
+            self._marks.sent(sorted(moot))
+            return self._marks.version if before == job.version else job.version
 
     def clear_problems(self) -> None:
         """Take away the marks that the plan has found can't be sent.
@@ -762,7 +779,8 @@ class Desk:
         rows = self._batch.rows_of_hits()
         service = calls.Calls(self._client, concurrency=self._concurrency)
         for outcome in service.each(
-            lambda hit_id: self._items_of(service, hit_id, rows[hit_id], {}), hit_ids
+            lambda hit_id: self._items_of(service, hit_id, rows[hit_id], {}),
+            [one for one in hit_ids if one in rows],
         ):
             if outcome.value is not None:
                 self._put(outcome.item, outcome.value)

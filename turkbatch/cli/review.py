@@ -187,13 +187,16 @@ def _in_browser(
 
 
 def _open_browser(url: str) -> None:
+    import os
+    import threading
     import webbrowser
 
     with contextlib.suppress(webbrowser.Error):
         found = webbrowser.get()
-        # One that runs in the terminal would take it over.
-        if type(found) is not webbrowser.GenericBrowser:
-            found.open(url)
+        # One that runs in the terminal would take it over, unless it is wanted so.
+        if type(found) is not webbrowser.GenericBrowser or "BROWSER" in os.environ:
+            # Some return only when they end, and nothing is served before this returns.
+            threading.Thread(target=found.open, args=(url,), daemon=True).start()
 
 
 def _tell_browser_review(done: actions.BrowserReview) -> None:

@@ -240,20 +240,75 @@
     }
   }
 
-  function fillMarks(element, name) {
+  const filled = new WeakMap();
+  const takeBelow = (path) => {
+    for (const name of left.keys()) if (name.startsWith(path)) left.delete(name);
+  };
+
+  /* They follow from the picture, and from there being marks. */
+  function takeCircumstances(element) {
+    takeBelow(`${element.key}.inputImageProperties.`);
+    takeAll(`${element.key}.initialValueModified`);
+  }
+
+  function fillMarks(element, part) {
+    const name = `${element.key}.${part}`;
     const marks = parsed(name);
     if (!Array.isArray(marks) || !element.marks) return;
-    // Neither drawn on nor taken from: it is the worker's.
     element.change = () => {};
-    if (JSON.stringify(element.marks) !== JSON.stringify(marks)) {
-      element.marks = marks;
+    if (!filled.has(element) || JSON.stringify(element.marks) !== filled.get(element)) {
+      element.marks = element.initial(marks);
+      element.show();
+      filled.set(element, JSON.stringify(element.marks));
+    }
+    // One of a label that the element does not have is in the table alone.
+    if (element.marks.length === marks.length) takeAll(name);
+    takeCircumstances(element);
+  }
+
+  function fillMask(element) {
+    const name = `${element.key}.labeledImage.pngImageData`;
+    const painting = first(name);
+    if (painting === undefined || !element.size?.width) return;
+    const colors = `${element.key}.labelMappings.`;
+    const named = [...values.keys()].filter((one) => one.startsWith(colors));
+    const mappings = named.map((one) => [one.slice(colors.length).replace(/\.color$/, ""), { color: first(one) }]);
+    if (mappings.length) element.given = { labelMappings: Object.fromEntries(mappings) };
+    const instances = parsed(`${element.key}.instances`);
+    if (Array.isArray(instances) && JSON.stringify(element.marks) !== JSON.stringify(instances)) {
+      element.marks = instances;
       element.show();
     }
-    takeAll(name);
-    // They follow from the picture, and from there being marks.
-    for (const more of ["inputImageProperties.height", "inputImageProperties.width", "initialValueModified"]) {
-      takeAll(`${element.key}.${more}`);
+    element.change = () => {};
+    takeAll(`${element.key}.instances`);
+    takeBelow(colors);
+    takeCircumstances(element);
+    // What it paints may be written otherwise than it came; so it is held against itself.
+    if (filled.has(element) && filled.get(element) === element.png()) {
+      takeAll(name);
+      return;
     }
+    const image = new Image();
+    image.addEventListener("load", () => {
+      element.pixels.clearRect(0, 0, element.canvas.width, element.canvas.height);
+      element.pixels.drawImage(image, 0, 0);
+      filled.set(element, element.png());
+      later();
+    });
+    image.src = `data:image/png;base64,${painting}`;
+  }
+
+  // Nothing is added to what the worker has drawn, and nothing taken away
+  const DRAWN = ".crowd-stage, [data-crowd-tool], .crowd-marks button, .crowd-palette button";
+  for (const type of ["pointerdown", "click", "dblclick", "keydown"]) {
+    addEventListener(
+      type,
+      (event) => {
+        const leads = ["Tab", "Escape"].includes(event.key);
+        if (event.isTrusted && !leads && event.target.closest?.(DRAWN)) event.stopImmediatePropagation();
+      },
+      true,
+    );
   }
 
   const CROWD = {
@@ -267,8 +322,14 @@
     "crowd-image-classifier": fillOne,
     "crowd-classifier-multi-select": fillSeveral,
     "crowd-image-classifier-multi-select": fillSeveral,
-    "crowd-bounding-box": (one) => fillMarks(one, `${one.key}.boundingBoxes`),
-    "crowd-entity-annotation": (one) => fillMarks(one, `${one.key}.entities`),
+    "crowd-bounding-box": (one) => fillMarks(one, "boundingBoxes"),
+    "crowd-entity-annotation": (one) => fillMarks(one, "entities"),
+    "crowd-polygon": (one) => fillMarks(one, "polygons"),
+    "crowd-polyline": (one) => fillMarks(one, "polylines"),
+    "crowd-line": (one) => fillMarks(one, "lines"),
+    "crowd-keypoint": (one) => fillMarks(one, "keypoints"),
+    "crowd-semantic-segmentation": fillMask,
+    "crowd-instance-segmentation": fillMask,
   };
 
   function fillOne(element) {
@@ -321,6 +382,8 @@
     attributeFilter: ["name", "type", "value"],
   });
   document.addEventListener("DOMContentLoaded", later);
+  // Of pictures, on which marks are drawn.
+  addEventListener("load", (event) => event.target instanceof HTMLImageElement && later(), true);
   document.addEventListener("all-crowd-elements-ready", later);
   addEventListener("load", () => {
     // A script may set a field without any trace; those that do, do it soon.
