@@ -111,3 +111,37 @@ def test_run_needs_a_key_where_others_can_reach_it(run: Run) -> None:
         assert "make one with: turkbatch server key add NAME" in told.stderr
     told = run("server", "run", "--processes", "2", "--fault", "GetHIT:500", code=1)
     assert "--fault: is counted by each process for itself" in told.stderr
+
+
+def test_simulated_workers_agree_spam_and_hurry_as_asked(
+    run: Run, definition: Path, rows: Path
+) -> None:
+    page = definition / "question.html.j2"
+    options = "".join(f'<input type="radio" name="tone" value="{n}">' for n in range(9))
+    page.write_text(page.read_text().replace("<textarea", f"{options}<textarea"))
+    (definition / "hitproperties.json").write_text(
+        '{"MaxAssignments": 9, "LifetimeInSeconds": 86400}'
+    )
+    answers: dict[str, set[tuple[str, str]]] = {}
+    seconds: dict[str, float] = {}
+    for name, more in (("slow", ()), ("quick", ("--speed", 10))):
+        batch = run("create-batch", definition, rows, ".", "--local", "--yes").stdout.strip()
+        run("server", "clock", "+1h")
+        done = run("server", "work", batch, "--accuracy", 1, "--spam", 0.3, *more)
+        spammers = re.findall(r"A[A-Z0-9]{13}", done.stderr)
+        assert f"Workers who answered by chance: {', '.join(spammers)}." in done.stderr
+        assert len(spammers) == 3
+        run("save-batch", batch, code=None)
+        run("extract", "tabular", batch, f"{name}.jsonl", "--inputs")
+        table = [json.loads(line) for line in Path(f"{name}.jsonl").read_text().splitlines()]
+        careful = [row for row in table if row["WorkerId"] not in spammers]
+        answers[name] = {(row["Input.word"], row["tone"]) for row in careful}
+        seconds[name] = sum(row["WorkTimeInSeconds"] for row in careful)
+
+    assert [len(one) for one in answers.values()] == [3, 3]
+    assert seconds["quick"] * 5 < seconds["slow"]
+
+
+def test_a_share_that_is_none_is_refused(run: Run, definition: Path, rows: Path) -> None:
+    batch = run("create-batch", definition, rows, ".", "--local", "--yes").stdout.strip()
+    assert "0<=x<=1" in run("server", "work", batch, "--spam", 2, code=2).stderr

@@ -275,12 +275,15 @@ class WorkDone:
         Fields for which no value was found that the page would take.
     without_form : tuple of str
         HITs whose page asks for nothing.
+    spammers : tuple of str
+        Ids of the workers who answered by chance.
     """
 
     submitted: int
     left: int
     unfilled: tuple[str, ...]
     without_form: tuple[str, ...]
+    spammers: tuple[str, ...] = ()
 
 
 def work_batch(
@@ -290,6 +293,9 @@ def work_batch(
     workers: int = WORKERS,
     assignments: int | None = None,
     seed: int = 0,
+    accuracy: float | None = None,
+    spam: float = 0.0,
+    speed: float = 1.0,
     progress: Progress = silent,
 ) -> WorkDone:
     """Have simulated workers answer the forms of HITs on our own server.
@@ -306,6 +312,12 @@ def work_batch(
         Most assignments of each HIT to submit now.
     seed : int
         The same seed gives the same answers to the same HITs.
+    accuracy : float, optional
+        How often workers agree on an option, from 0 to 1; without it each chooses for itself.
+    spam : float
+        Share of workers who answer by chance within seconds, from 0 to 1.
+    speed : float
+        How many times as fast as usual they seem to work.
     progress : Progress
         Told of each HIT that is done.
 
@@ -317,9 +329,15 @@ def work_batch(
     ------
     BatchError
         If the batch is on MTurk's own site, or its HITs are not on this server.
+    RefusedError
+        If a share is none, or nobody could work at that speed.
     """
     from turkbatch.server import crowd, worker
 
+    try:
+        manner = crowd.Manner(accuracy=accuracy, spam=spam, speed=speed)
+    except ValueError as error:
+        raise errors.RefusedError(f"{error}") from error
     hit_ids = None
     if batch_dir is not None:
         batch = directory.open_batch(Path(batch_dir))
@@ -334,6 +352,7 @@ def work_batch(
                 workers=workers,
                 seed=seed,
                 assignments=assignments,
+                manner=manner,
                 progress=lambda done, total: progress("answering forms", done, total),
             )
         except worker.WorkerError as error:
@@ -341,7 +360,9 @@ def work_batch(
                 f"{batch_dir}: its HITs are not in {database} ({error});"
                 " give --database as the server that holds them has it"
             ) from error
-    return WorkDone(report.assignments, report.left, report.unfilled, report.without_form)
+    return WorkDone(
+        report.assignments, report.left, report.unfilled, report.without_form, report.spammers
+    )
 
 
 def _database_of(batch: directory.Batch, database: str) -> str:

@@ -93,20 +93,8 @@ def _truth(
     show_default=True,
     help="How often an answer is right; without --truth, how often workers agree on an option.",
 )
-@click.option(
-    "--spam",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of workers who answer by chance, within seconds.",
-)
-@click.option(
-    "--speed",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="How many times as fast as usual they work.",
-)
+@options.spam
+@options.speed
 @click.option(
     "--truth",
     metavar="COLUMN=FIELD",

@@ -198,3 +198,22 @@ class Target:
         from turkbatch import connect
 
         return connect.client_for(self.environment(batch_dir, pin=pin), profile=self._profile)
+
+
+spam = click.option(
+    "--spam",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of workers who answer by chance, within seconds.",
+)
+"""How many of the simulated workers are of no use."""
+
+speed = click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as usual they work.",
+)
+"""How long simulated workers seem to take."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from turkbatch.cli import options, output, people
+from turkbatch.cli import links, options, output, people
 
 if TYPE_CHECKING:
     from turkbatch import actions
@@ -25,6 +25,7 @@ def server() -> None:
 
 server.add_command(people.worker)
 server.add_command(people.group)
+server.add_command(links.link)
 _database, _named = options.server_database, options.named_database
 
 
@@ -247,12 +248,22 @@ def remove_key(name: str, database: str | None) -> None:
 @click.option("--workers", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--assignments", type=click.IntRange(1), help="Most assignments of each HIT.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same answers.")
+@click.option(
+    "--accuracy",
+    type=click.FloatRange(0, 1),
+    help="How often workers agree on an option.  [default: each chooses by chance]",
+)
+@options.spam
+@options.speed
 def work(
     batch_dir: Path | None,
     database: str | None,
     workers: int,
     assignments: int | None,
     seed: int,
+    accuracy: float | None,
+    spam: float,
+    speed: float,
 ) -> None:
     """Have simulated workers answer the forms of BATCH_DIR's HITs, or of all open ones.
 
@@ -261,6 +272,7 @@ def work(
     \b
     Example:
       turkbatch server work batch-* --workers 5 --seed 1
+      turkbatch server work batch-* --accuracy 0.9 --spam 0.2
     """
     from turkbatch import actions
 
@@ -271,12 +283,17 @@ def work(
             workers=workers,
             assignments=assignments,
             seed=seed,
+            accuracy=accuracy,
+            spam=spam,
+            speed=speed,
             progress=bar,
         )
     for name in done.unfilled:
         output.say(f"Warning: nothing that the page would take was found for the field {name}.")
     if done.without_form:
         output.say(f"Warning: {len(done.without_form)} HITs ask for nothing that can be filled in.")
+    if done.spammers:
+        output.say(f"Workers who answered by chance: {', '.join(done.spammers)}.")
     output.say(f"{done.submitted} assignments submitted; {done.left} can still be accepted.")
 
 
