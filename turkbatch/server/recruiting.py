@@ -98,7 +98,7 @@ class Settings:
     study_parameter: str = ""
     session_parameter: str = ""
     keep: tuple[str, ...] = ()
-    codes: Mapping[providers.Outcome, str] = dataclasses.field(default_factory=dict)
+    codes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     return_url: str = ""
     verify: providers.Verify = "none"
     admit_unproven: bool = False
@@ -231,7 +231,7 @@ def add(
 def settings_for(
     provider: str,
     *,
-    codes: Mapping[providers.Outcome, str | None] | None = None,
+    codes: Mapping[str, str | None] | None = None,
     participant_parameter: str | None = None,
     study_parameter: str | None = None,
     session_parameter: str | None = None,
@@ -445,7 +445,7 @@ def code_after(link: Link, outcome: str) -> str:
     str
         Empty if there is none for it.
     """
-    return next((code for name, code in link.settings.codes.items() if name == outcome), "")
+    return link.settings.codes.get(outcome, "")
 
 
 def return_address(
