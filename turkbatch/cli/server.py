@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from turkbatch.cli import options, output, people
+from turkbatch.cli import links, options, output, people
 
 if TYPE_CHECKING:
     from turkbatch import actions
@@ -25,6 +25,7 @@ def server() -> None:
 
 server.add_command(people.worker)
 server.add_command(people.group)
+server.add_command(links.link)
 _database, _named = options.server_database, options.named_database
 
 
