@@ -5,10 +5,10 @@ because a recruiting link led them here, which gives them none: who knows a part
 could otherwise take over an account by an address alone.
 
 An invitation's token has 192 random bits and is stored as its SHA-256; it works once, and
-until it expires. Passwords are stored by Argon2id with the parameters of argon2-cffi, and
-anew when those are raised. So many failures in a row lock an account for a while: they are
-counted in the database before the password is looked at, so that neither threads nor
-processes let anybody try more.
+until it expires. Passwords are stored by Argon2id, with parameters that a class of two hundred
+can sign in by within seconds, and anew when those are raised. So many failures in a row lock
+an account for a while: they are counted in the database before the password is looked at, so
+that neither threads nor processes let anybody try more.
 
 What concerns signing in goes by the machine's clock, which nobody moves for a simulation;
 when somebody was last here by the server's own, as all else that people do.
@@ -25,6 +25,7 @@ import hashlib
 import re
 import secrets
 import string
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -839,11 +840,18 @@ def _hasher() -> PasswordHasher:
         raise PeopleError(
             "accounts need argon2-cffi; install it with: pip install 'turkbatch[people]'"
         ) from error
-    return argon2.PasswordHasher()
+    # OWASP's least. The library's own defaults take seven times the work and four threads,
+    # which would hold up everybody's pages when many sign in at once.
+    return argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+# Each takes 19 MiB and a processor for as long as it lasts.
+_HASHING: Final = threading.BoundedSemaphore(2)
 
 
 def _hash(password: str) -> str:
-    return _hasher().hash(password.encode(errors="surrogatepass"))
+    with _HASHING:
+        return _hasher().hash(password.encode(errors="surrogatepass"))
 
 
 @functools.cache
@@ -857,6 +865,7 @@ def _verify(hashed: str, password: str) -> bool:
 
     hasher = _hasher()
     try:
-        return hasher.verify(hashed, password.encode(errors="surrogatepass"))
+        with _HASHING:
+            return hasher.verify(hashed, password.encode(errors="surrogatepass"))
     except (exceptions.VerificationError, exceptions.InvalidHashError):
         return False
