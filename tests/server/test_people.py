@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -430,3 +433,38 @@ def test_the_address_of_an_invitation_is_under_the_servers() -> None:
     assert people.token_url("https://hits.example.org/", "T0") == (
         "https://hits.example.org/invitations/T0"
     )
+
+
+_GUESS = """
+import sys
+from turkbatch.server import people, store
+with store.Store.open(sys.argv[1]) as opened:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(8):
+        people.check_password(opened, "anna", f"wrong password {number}")
+"""
+
+
+@pytest.mark.usefixtures("anna")
+def test_failures_in_several_processes_are_counted_together(
+    database: store.Store, database_name: str
+) -> None:
+    command = [sys.executable, "-c", _GUESS, database_name]
+    pipe = subprocess.PIPE
+    with contextlib.ExitStack() as end:
+        started = [
+            end.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
+            for _ in range(2)
+        ]
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [process.wait() for process in started] == [0, 0]
+    # Six of the sixteen found the account locked.
+    assert row(database, "anna").failed_sign_ins == 10
+    assert people.check_password(database, "anna", PASSWORD) is None
