@@ -376,13 +376,10 @@ def _visits_by_subject(
     )
     through = {row.assignment_id: own[row.visit_id] for row in connection.execute(query)}
     table = schema.bonuses
-    of_bonus = dict(
-        connection.execute(
-            select(table.c.sequence, table.c.assignment_id).where(
-                table.c.assignment_id.in_(select(query.subquery().c.assignment_id))
-            )
-        ).tuples()
+    named = select(table.c.sequence, table.c.assignment_id).where(
+        table.c.assignment_id.in_(select(query.subquery().c.assignment_id))
     )
+    of_bonus = {row.sequence: row.assignment_id for row in connection.execute(named)}
     found = {}
     for row in rows:
         kind, _, key = row.subject.partition(":")

@@ -197,11 +197,12 @@ def add(
         server has no such work.
     """
     made_of = providers.BY_NAME[provider]
-    if not _NAME.match(name):
-        raise LinkError(
-            f'"{name}" can\'t name a link: take up to 64 letters, digits and ._-, '
-            "beginning with a letter or digit"
-        )
+    for kind, one in (("link", name), ("group", group or name)):
+        if not _NAME.match(one):
+            raise LinkError(
+                f'"{one}" can\'t name a {kind}: take up to 64 letters, digits and ._-, '
+                "beginning with a letter or digit"
+            )
     _check(made_of, settings)
     if not work:
         raise LinkError("a link needs work: name a batch, a HIT or a HIT type")
