@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -409,3 +412,27 @@ def test_a_browser_that_is_not_there_is_told_before_anything_is_done(
         rehearse(definition, rows)
     with pytest.raises(errors.RefusedError, match="-1 rows in a browser"):
         actions.Browser(rows=-1)
+
+
+def test_the_command_says_what_was_done_in_the_browser(
+    one_worker: Path, rows: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, as it is typed: no event loop is there already."""
+    page = f"{HEAD}{START}<input name=word required><script>missing()</script>{END}"
+    (one_worker / "question.html.j2").write_text(page)
+    command = [sys.executable, "-m", "turkbatch", "rehearse-batch", str(one_worker), str(rows)]
+    done = subprocess.run(
+        [*command, "--browser", "--browser-rows", "2", "--patience", "20"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert re.search(r"done in a browser +2", done.stderr)
+    assert (
+        f"Warning: {rows}:1: a script failed: ReferenceError: missing is not defined,"
+        " and the same in row 3;"
+    ) in done.stderr
+    assert "[script-error]" in done.stderr
+    assert all(word in done.stdout for word in ("sky", "grass", "snow"))

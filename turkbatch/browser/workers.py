@@ -210,15 +210,17 @@ class Workers:
     def _submit(self, tab: Page, form: filling.Form, assignment_id: str) -> None:
         from playwright import sync_api
 
-        wait = self._patience * 1000
+        wait, said = self._patience * 1000, ""
         try:
             with tab.expect_response(lambda one: _hands_in(one.request), timeout=2 * wait) as reply:
                 self._post(tab, form)
             status = f"status {reply.value.status}"
+            if reply.value.status >= 400:
+                said = _said(reply.value.frame, wait)
         except sync_api.TimeoutError:
             status = f"no reply within {self._patience:g} s"
         if worker.task(self._served, assignment_id).state != "Submitted":
-            raise _Undoable("submit-refused", f"what was posted was refused ({status}){_said(tab)}")
+            raise _Undoable("submit-refused", f"what was posted was refused ({status}){said}")
 
     def _post(self, tab: Page, form: filling.Form) -> None:
         """Press the button, and wait until the page has sent its answers."""
@@ -283,13 +285,12 @@ def _hands_in(request: Request) -> bool:
     return request.method == "POST" and _SUBMITS.search(path) is not None
 
 
-def _said(tab: Page) -> str:
-    """Read what the site shows in place of its thanks."""
+def _said(frame: Frame, wait_milliseconds: float) -> str:
+    """Read what the site shows in place of its thanks, once it shows it."""
     from playwright import sync_api
 
-    for frame in reversed(tab.frames):
-        with contextlib.suppress(sync_api.Error):
-            texts = frame.locator("[role=alert], .fault").all_inner_texts()
-            if text := " ".join(" ".join(texts).split()):
-                return f": {text}"
+    found = frame.locator("[role=alert], .fault")
+    with contextlib.suppress(sync_api.Error):
+        found.first.wait_for(state="attached", timeout=wait_milliseconds)
+        return f": {' '.join(' '.join(found.all_inner_texts()).split())}"
     return ""
