@@ -448,7 +448,16 @@ def test_keys_judge_and_lead(page: Page, make: Make, start: Start, client: MTurk
     page.wait_for_url(lambda url: urllib.parse.urlsplit(url).path == "/")
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Keys").wait_for()
+    page.get_by_label("Hear these keys").uncheck()
     page.keyboard.press("Escape")
+    page.goto(third)
+    page.keyboard.press("a")
+    page.keyboard.press("?")
+    assert not page.get_by_role("dialog", name="Keys").is_visible()
+    page.reload()
+    assert page.locator(".judge .state").inner_text() == "open"
+    page.get_by_role("button", name="Keys").click()
+    assert not page.get_by_label("Hear these keys").is_checked()
     assert statuses(client, batch) == [("Submitted", "")] * 3
 
 
@@ -559,7 +568,7 @@ def test_what_fails_is_listed_and_can_be_sent_again(
     served.faults.clear()
     assert page.get_by_role("link", name="To send: 1").count() == 1
     page.get_by_role("button", name="Sum up again").click()
-    page.get_by_role("button", name="Send 1 decisions").click()
+    page.get_by_role("button", name="Send 1 decision").click()
     page.get_by_role("heading", name="1 of 1 decisions hold").wait_for()
     assert [status for status, _ in statuses(client, batch)] == ["Approved"] * 3
 
@@ -581,7 +590,7 @@ def test_what_was_approved_meanwhile_is_in_the_way_until_its_mark_is_cleared(
     page.get_by_text(f"{gone}, marked to reject: {gone} is approved already").wait_for()
     assert page.get_by_role("button", name="Send").count() == 0
     page.get_by_role("button", name="Clear these marks").click()
-    page.get_by_role("button", name="Send 1 decisions").click()
+    page.get_by_role("button", name="Send 1 decision").click()
     page.get_by_role("heading", name="1 of 1 decisions hold").wait_for()
     assert [status for status, _ in statuses(client, batch)] == ["Approved"] * 2
 

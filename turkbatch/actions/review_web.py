@@ -130,7 +130,7 @@ def _place(environment: environments.Environment) -> str:
         "live": "MTurk's LIVE site, for REAL MONEY",
         "sandbox": "MTurk's sandbox, where nothing is charged",
         "local": "the embedded server",
-    }.get(environment.name, environment.place)
+    }.get(environment.name, f"the server at {environment.endpoint_url}")
 
 
 @contextlib.contextmanager

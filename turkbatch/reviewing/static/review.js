@@ -23,10 +23,13 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  // A table that is wider than its place is moved by the arrows.
+  if (event.key.startsWith("Arrow") && event.target.closest(".wide")) return;
   if (isTyping(event.target)) {
     if (event.key === "Escape") rest();
     return;
   }
+  if (!keysOn()) return;
   if (columns().length && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
     event.preventDefault();
     turn(event.key === "ArrowRight" ? 1 : -1);
@@ -86,6 +89,22 @@ for (const button of document.querySelectorAll("button[data-reason]")) {
     field.value = button.dataset.reason;
     field.focus();
   });
+}
+
+// Letters alone get in the way of who speaks to the computer: they can be turned off
+
+/* Remembered by a cookie, which knows no port: the next review has another. */
+function keysOn(wanted) {
+  if (wanted !== undefined) {
+    document.cookie = `turkbatch-keys=${wanted ? "on" : "off"}; path=/; max-age=31536000; samesite=strict`;
+  }
+  return !document.cookie.includes("turkbatch-keys=off");
+}
+
+const keysBox = document.getElementById("keys-on");
+if (keysBox) {
+  keysBox.checked = keysOn();
+  keysBox.addEventListener("change", () => keysOn(keysBox.checked));
 }
 
 const help = document.getElementById("help");
