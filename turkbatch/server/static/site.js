@@ -6,6 +6,7 @@
 (() => {
   const RECHECK_SECONDS = 5;
   const HINT_AFTER_SECONDS = 10;
+  const SUBMITTED_SECONDS = 20;
 
   /* The time left, by the server's clock: it can be moved. At the end the page says so. */
   const clock = document.querySelector("[data-seconds-left]");
@@ -36,7 +37,9 @@
       try {
         const reply = await fetch(clock.dataset.state);
         const { state, secondsLeft } = await reply.json();
-        if (state !== "Accepted") finish();
+        // The task's frame leads on from a submission, which may still be on its way back.
+        if (state === "Submitted") setTimeout(finish, 1000 * SUBMITTED_SECONDS);
+        else if (state !== "Accepted") finish();
         else end = performance.now() + 1000 * secondsLeft;
       } catch {
         // The server may be away for a moment; the next look tells.
