@@ -498,6 +498,22 @@ def test_what_requesters_wrote_themselves_is_counted(world: World) -> None:
     assert found.elsewhere == {"hits.annotation": 1}
 
 
+def test_what_only_resembles_an_id_is_not_counted(
+    database: store.Store, make_hit: Callable[..., str]
+) -> None:
+    people.add(database, groups.DEFAULT, ["anna_schmidt"])
+    make_hit(RequesterAnnotation="annaXschmidt")
+    assert erasure.erase(database, "anna_schmidt", look_elsewhere=True).elsewhere == {}
+
+
+def test_many_are_erased_at_once(database: store.Store) -> None:
+    people.add(database, groups.DEFAULT, [f"annotator-{number}" for number in range(130)])
+    ids = [one.person.worker_id for one in people.listed(database)]
+    done = erasure.erase(database, *ids, look_elsewhere=True)
+    assert (len(set(done.pseudonyms.values())), done.elsewhere) == (130, {})
+    assert "annotator-" not in text_of(database)
+
+
 def test_every_table_was_thought_of() -> None:
     """A new table that may tell of a person needs a place here, and in the module."""
     assert {

@@ -10,7 +10,7 @@ import contextlib
 import csv
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -458,7 +458,12 @@ def idle_server_workers(database: str, days: int, *, group: str | None = None) -
         return tuple(erasure.idle(opened, days, group=group))
 
 
-def erase_server_workers(database: str, worker_ids: Sequence[str]) -> ErasedWorkers:
+def erase_server_workers(
+    database: str,
+    worker_ids: Sequence[str],
+    *,
+    on_erased: Callable[[str, str], None] = lambda _, __: None,
+) -> ErasedWorkers:
     """Erase people from our own server; their results stay, under pseudonyms.
 
     Parameters
@@ -467,6 +472,8 @@ def erase_server_workers(database: str, worker_ids: Sequence[str]) -> ErasedWork
         The server's database.
     worker_ids : sequence of str
         Who: anybody with an account, from a recruiting link, or who has worked there.
+    on_erased : callable
+        Told each worker id and its pseudonym, once that is done.
 
     Returns
     -------
@@ -481,7 +488,7 @@ def erase_server_workers(database: str, worker_ids: Sequence[str]) -> ErasedWork
     from turkbatch.server import erasure
 
     with _opened(database) as opened:
-        done = erasure.erase(opened, *worker_ids, look_elsewhere=True)
+        done = erasure.erase(opened, *worker_ids, look_elsewhere=True, on_erased=on_erased)
         overwritten = erasure.overwrite(opened)
     return ErasedWorkers(done.pseudonyms, done.elsewhere, overwritten)
 

@@ -287,12 +287,15 @@ def erase(
         who = wanted[0] if len(wanted) == 1 else f"these {len(wanted)} people"
         output.say("\n".join(wanted))
         output.agree(f"Erase {who} for good?", undone="nobody was erased")
-    done = actions.erase_server_workers(named, wanted)
+
+    def erased(worker_id: str, pseudonym: str) -> None:
+        # At once: whatever happens to the rest, this pseudonym is told nowhere else.
+        if not as_json:
+            output.data(f"{worker_id} {pseudonym}")
+
+    done = actions.erase_server_workers(named, wanted, on_erased=erased)
     if as_json:
         output.document(dataclasses.asdict(done))
-    else:
-        for worker_id, pseudonym in done.pseudonyms.items():
-            output.data(f"{worker_id} {pseudonym}")
     output.say(ELSEWHERE)
     for place, rows in done.elsewhere.items():
         output.say(
@@ -332,8 +335,8 @@ def set_group(
 ) -> None:
     """Make the group NAME, or change what holds for its people. What is not given stays.
 
-    A changed consent text is a new version, to which everybody is asked to agree anew. The text
-    is shown as it is, with Markdown's headings, lists and emphasis.
+    A changed consent text is a new version, to which everybody is asked to agree anew. It is
+    shown as it is, with its line breaks.
 
     \b
     Example:

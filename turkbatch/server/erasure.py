@@ -30,13 +30,14 @@ import datetime
 import json
 import logging
 import mimetypes
+import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import exc, func, select
+from sqlalchemy import bindparam, exc, func, select
 
 from turkbatch.server import (
     aliases,
@@ -66,6 +67,13 @@ _OWN_TEXTS: Final[Mapping[sqlalchemy.Table, Sequence[str]]] = {
     schema.payouts: ("subject",),
 }
 """Columns of rows about a worker that may hold an id within a text."""
+_TEXTS: Final = [
+    column
+    for table in schema.metadata.sorted_tables
+    for column in table.c
+    if isinstance(column.type, sqlalchemy.Text)
+]
+"""What somebody may have written an id into; shorter columns hold ids, names and numbers."""
 _DELETED: Final = (schema.messages, schema.invitations, schema.people)
 """Tables that a pseudonym has no rows in."""
 _SECRET: Final = frozenset({"password_hash", "token_hash", "generation", "sequence"})
@@ -147,6 +155,8 @@ def export(served: service.Service | store.Store, worker_id: str) -> dict[str, A
         account = own.pop("people")
         for assignment in own["assignments"]:
             assignment.update(_about(connection, assignment))
+        for asked in own["qualification_requests"]:
+            asked["files"] = _files(connection, asked["request_id"])
         for consent in own["consents"]:
             consent["text"] = _consent_text(connection, consent)
         return {
@@ -186,18 +196,25 @@ def files_of(served: service.Service | store.Store, worker_id: str) -> list[File
 
 
 def erase(
-    served: service.Service | store.Store, *worker_ids: str, look_elsewhere: bool = False
+    served: service.Service | store.Store,
+    *worker_ids: str,
+    look_elsewhere: bool = False,
+    on_erased: Callable[[str, str], None] = lambda _, __: None,
 ) -> Erasure:
     """Replace people by pseudonyms; what they hold is returned, and their sessions end.
+
+    Each is erased in a transaction of its own, so that the site goes on meanwhile.
 
     Parameters
     ----------
     served : Service or Store
         Where.
     *worker_ids : str
-        Who: people, or workers who have done something here. All of them, or none.
+        Who: people, or workers who have done something here.
     look_elsewhere : bool
         Whether to look through all other texts, too, and count those that name one of them.
+    on_erased : callable
+        Told each worker id and its pseudonym, once that is done.
 
     Returns
     -------
@@ -211,16 +228,19 @@ def erase(
     """
     done: dict[str, str] = {}
     names: set[str] = set()
-    with sweep.writing(service.store_of(served)) as (connection, now):
-        for worker_id in dict.fromkeys(worker_ids):
+    database, wanted = service.store_of(served), tuple(dict.fromkeys(worker_ids))
+    with database.read() as connection:
+        for worker_id in wanted:
             _check_known(connection, worker_id)
-        for worker_id in dict.fromkeys(worker_ids):
+    for worker_id in wanted:
+        with sweep.writing(database) as (connection, now):
+            _check_known(connection, worker_id)
             person = _Leaving(connection, now, worker_id)
             person.leave()
-            done[worker_id] = person.pseudonym
-            names |= person.names.keys()
-    elsewhere = _mentions(service.store_of(served), names) if look_elsewhere else {}
-    return Erasure(done, elsewhere)
+        done[worker_id] = person.pseudonym
+        names |= person.names.keys()
+        on_erased(worker_id, person.pseudonym)
+    return Erasure(done, _mentions(database, names) if look_elsewhere else {})
 
 
 def idle(
@@ -542,18 +562,21 @@ def _idle(
 
 def _mentions(database: store.Store, names: set[str]) -> dict[str, int]:
     """Count the rows that hold one of some ids, in any text of any table."""
-    distinct = [name.lower() for name in names if len(name) >= aliases.DISTINCT]
+    patterns = [f"%{_literally(name.lower())}%" for name in names if len(name) >= aliases.DISTINCT]
     found = {}
     with database.read() as connection:
-        for table in schema.metadata.sorted_tables if distinct else ():
-            for column in table.c:
-                if not isinstance(column.type, sqlalchemy.String):
-                    continue
-                named = [func.lower(column).contains(name, autoescape=True) for name in distinct]
-                query = select(func.count()).select_from(table).where(sqlalchemy.or_(*named))
-                if rows := connection.scalar(query):
-                    found[f"{table.name}.{column.name}"] = int(rows)
+        for column in _TEXTS:
+            # One id at a time: the statement stays the same, and short.
+            named = func.lower(column).like(bindparam("pattern"), escape="\\")
+            count = select(func.count()).select_from(column.table).where(named)
+            rows = sum(connection.scalar(count, {"pattern": one}) or 0 for one in patterns)
+            if rows:
+                found[f"{column.table.name}.{column.name}"] = rows
     return found
+
+
+def _literally(name: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", name)
 
 
 def _rows(
@@ -588,7 +611,7 @@ def _about(connection: sqlalchemy.Connection, assignment: Mapping[str, Any]) -> 
         .where(hits.c.hit_id == assignment["hit_id"])
     ).one()
     assignment_id = assignment["assignment_id"]
-    files, did = schema.uploads, schema.visit_assignments
+    did = schema.visit_assignments
     return {
         "answers": {
             name: list(values) for name, values in policies.answers_of(assignment["answer"]).items()
@@ -600,8 +623,13 @@ def _about(connection: sqlalchemy.Connection, assignment: Mapping[str, Any]) -> 
         "visit_id": connection.scalar(
             select(did.c.visit_id).where(did.c.assignment_id == assignment_id)
         ),
-        "files": _rows(connection, files, files.c.assignment_id == assignment_id),
+        "files": _files(connection, assignment_id),
     }
+
+
+def _files(connection: sqlalchemy.Connection, owner: str) -> list[dict[str, Any]]:
+    table = schema.uploads
+    return _rows(connection, table, table.c.assignment_id == owner)
 
 
 def _consent_text(connection: sqlalchemy.Connection, consent: Mapping[str, Any]) -> str | None:

@@ -68,7 +68,7 @@ class Consent:
     version : int
         Its number, from 1.
     text : str
-        As it was given: plain text, or Markdown.
+        As it was given, without outer white space.
     """
 
     group: str

@@ -300,6 +300,17 @@ def is_worker(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     )
 
 
+_TAKEN = select(
+    sqlalchemy.or_(
+        *[
+            exists().where(table.c.worker_id == bindparam("worker"))
+            for table in schema.metadata.sorted_tables
+            if "worker_id" in table.c
+        ]
+    )
+)
+
+
 def is_taken(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     """Tell whether anything here is already somebody's of this id.
 
@@ -315,11 +326,7 @@ def is_taken(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     bool
         True for people, and for ids that any record names.
     """
-    return any(
-        connection.scalar(select(exists().where(table.c.worker_id == worker_id)))
-        for table in schema.metadata.tables.values()
-        if "worker_id" in table.c
-    )
+    return bool(connection.scalar(_TAKEN, {"worker": worker_id}))
 
 
 def tell(
