@@ -145,7 +145,7 @@ def test_pages_with_ids_are_not_cached_nor_told_to_others(url: str, make_link: M
     participant = Visitor(url)
     link = make_link()
     page = participant.get(address(link))
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert page.headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
