@@ -11,6 +11,7 @@ whoever reads the database can use it, as with requesters' keys.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import re
 import secrets
@@ -599,6 +600,12 @@ def _check(provider: providers.Provider, settings: Settings) -> None:
         )
     if settings.verify == "api" and not settings.api_token:
         raise LinkError("ids are looked up with an API token; give the file that holds it")
+    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
+    if settings.verify == "token" and missing:
+        raise LinkError(
+            f"signed tokens need {' and '.join(missing)}; install what they need with: "
+            "pip install 'turkbatch[people]'"
+        )
     if "prolific_token" in settings.keep:
         raise LinkError("prolific_token is a proof, which is looked at and not kept")
     if settings.api_url and not _is_address(settings.api_url):
