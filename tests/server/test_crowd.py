@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import crowd, inprocess, service, store, worker
+from turkbatch.server import crowd, forms, inprocess, service, store, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
@@ -224,3 +224,57 @@ def test_workers_have_real_ids_that_stay_the_same(database: store.Store) -> None
         for worker_id in ids:
             worker.check_worker_id(connection, worker_id)
     assert crowd.worker_id(1) == ids[0]
+
+
+class Elsewhere:
+    """Does some HITs by itself, with the answers that it is told."""
+
+    def __init__(self, served: service.Service, hit_id: str, *, fails: bool = False) -> None:
+        self._served = served
+        self._hit_id = hit_id
+        self._fails = fails
+
+    def has(self, hit_id: str) -> bool:
+        return hit_id == self._hit_id
+
+    def do(self, errand: crowd.Errand) -> str | None:
+        assignment_id = errand.accept()
+        form = forms.read(errand.question)
+        drawn = errand.answer(form).drawn
+        if self._fails:
+            worker.return_hit(self._served, assignment_id, errand.worker_id)
+            return None
+        fields = [pair for one in drawn for pair in one.posted]
+        worker.submit(self._served, assignment_id, errand.worker_id, fields)
+        return assignment_id
+
+
+def test_work_done_elsewhere_is_what_would_have_been_done_here(
+    served: service.Service, inside: MTurkClient, make_hit: Callable[..., str]
+) -> None:
+    here, there = (make_hit(page=PAGE, MaxAssignments=3) for _ in range(2))
+    served.clock.advance(3_000)
+    for hit_id in (here, there):
+        report = crowd.work(
+            served, hit_ids=[hit_id], workers=4, place=Elsewhere(served, there), seed=5
+        )
+        assert (report.assignments, report.left, report.workers) == (3, 0, 3)
+
+    assert answers(inside, here) == answers(inside, there)
+    spans = []
+    for hit_id in (here, there):
+        listed = inside.list_assignments_for_hit(HITId=hit_id)["Assignments"]
+        spans.append(
+            sorted((one["SubmitTime"] - one["AcceptTime"]).total_seconds() for one in listed)
+        )
+    assert spans[0] == spans[1]
+    assert spans[0][0] > 5
+
+
+def test_what_fails_elsewhere_is_tried_once_for_each_assignment(
+    served: service.Service, make_hit: Callable[..., str]
+) -> None:
+    hit_id = make_hit(page=PAGE, MaxAssignments=2)
+    report = crowd.work(served, workers=5, place=Elsewhere(served, hit_id, fails=True))
+
+    assert (report.assignments, report.left, report.hits) == (0, 2, 0)

@@ -405,3 +405,39 @@ def test_no_page_is_too_broken_to_read(soup: str, seed: int) -> None:
 
     for name, value in filled(page, seed):
         assert isinstance(name + value, str)
+
+
+def test_fields_know_the_marks_of_their_elements() -> None:
+    page = """<input type="radio" name="tone" value="warm" data-turkbatch="0">
+      <input name="word" data-turkbatch="1"><input type="radio" name="tone" data-turkbatch="2">
+      <crowd-radio-group><crowd-radio-button name="up" data-turkbatch="3"></crowd-radio-button>
+      <crowd-radio-button name="down" data-turkbatch="4"></crowd-radio-button></crowd-radio-group>
+      <input name="plain">"""
+    found = {field.name: field.marks for field in forms.read_page(page).fields}
+
+    assert found == {"tone": ("0", "2"), "word": ("1",), "up": ("3", "4"), "plain": ()}
+
+
+def test_a_picture_that_was_seen_has_its_own_size() -> None:
+    page = """<crowd-form><crowd-keypoint name="k" labels="['a']" data-turkbatch-image="7x3">
+      </crowd-keypoint></crowd-form>"""
+    for seed in SEEDS:
+        [(_, value)] = filled(page, seed)
+        drawn = json.loads(value)[0]["k"]
+        assert drawn["inputImageProperties"] == {"height": 3, "width": 7}
+        assert all(point["x"] < 7 and point["y"] < 3 for point in drawn["keypoints"])
+
+
+def test_a_file_that_is_asked_for_has_a_size_that_fits() -> None:
+    upload = (
+        "<QuestionForm xmlns='http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/"
+        "2005-10-01/QuestionForm.xsd'><Question><QuestionIdentifier>f</QuestionIdentifier>"
+        "<QuestionContent><Text>File?</Text></QuestionContent><AnswerSpecification>"
+        "<FileUploadAnswer><MaxFileSizeInBytes>900</MaxFileSizeInBytes><MinFileSizeInBytes>300"
+        "</MinFileSizeInBytes></FileUploadAnswer></AnswerSpecification></Question></QuestionForm>"
+    )
+    form = forms.read(questions.parse(upload))
+    answers = forms.answer(form, random.Random(1))
+
+    assert [one.file_bytes for one in answers.drawn] == [300]
+    assert forms.fill(form, random.Random(1)).fields == []
