@@ -283,7 +283,7 @@ def test_others_do_not_see_a_participant_s_visit(
     other = Visitor(url)
     other.get(address(link, "d" * 24, "e" * 24))
     for visitor in (other, Visitor(url)):
-        for path in (visit_id, f"{visit_id}/leave", "0" * 32):
+        for path in (visit_id, f"{visit_id}/leave", "0" * 32, "%00"):
             page = visitor.get(f"/visits/{path}")
             assert page.status == 403
             assert "This page is for the participant whose visit it is" in page.text

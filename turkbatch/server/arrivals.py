@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import re
 import urllib.parse
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ _logger = logging.getLogger(__name__)
 RETURN_SECONDS: Final = 15
 """After which the end page goes back to the platform by itself."""
 _TOKEN: Final = "prolific_token"
+# Of links and visits; some databases can't even be asked for what is no text.
+_ID: Final = re.compile("[0-9a-f]{32}")
 _LONGEST_EXTRA: Final = 1_000
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
@@ -90,12 +93,12 @@ def _join(served: service.Service, link_id: str) -> _Page:
         return flask.Response(status=200)
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return flask.Response(status=503)
+    # Elsewhere a link's name finds it, too, which is no secret.
+    if not _ID.fullmatch(link_id):
+        return _told("unknown", 404)
     try:
         link = recruiting.find(served, link_id)
     except recruiting.LinkError:
-        link = None
-    # Its name, which finds it elsewhere, is no secret.
-    if link is None or link.link_id != link_id:
         return _told("unknown", 404)
     arrival = _arrival(link)
     if not arrival.participant_id:
@@ -274,7 +277,7 @@ def _end(served: service.Service, step: links.Step) -> str:
 
 def _mine(served: service.Service, visit_id: str) -> links.Step:
     me = access.current()
-    found = links.find(served, visit_id)
+    found = links.find(served, visit_id) if _ID.fullmatch(visit_id) else None
     # The same words for both: which visits there are is nobody's business.
     if found is None or me is None or found.worker_id != me:
         raise links.NotAdmitted(
