@@ -145,3 +145,24 @@ def test_simulated_workers_agree_spam_and_hurry_as_asked(
 def test_a_share_that_is_none_is_refused(run: Run, definition: Path, rows: Path) -> None:
     batch = run("create-batch", definition, rows, ".", "--local", "--yes").stdout.strip()
     assert "0<=x<=1" in run("server", "work", batch, "--spam", 2, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--public-url", "work.example.org"], '--public-url: "work.example.org" is no address'),
+        (
+            ["--public-url", "https://x.example", "--tasks-url", "https://x.example:8443"],
+            "--tasks-url: x.example is the site's own host",
+        ),
+        (["--require-keys", "--trusted-proxy", "proxy"], '--trusted-proxy: "proxy" is no numeric'),
+        (
+            ["--trusted-proxy", "127.0.0.1"],
+            "through a proxy anybody reaches this server; add --req",
+        ),
+    ],
+)
+def test_run_refuses_what_would_let_strangers_in(
+    run: Run, arguments: list[str], reason: str
+) -> None:
+    assert reason in run("server", "run", "--port", "0", *arguments, code=1).stderr

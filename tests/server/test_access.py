@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +88,15 @@ def test_any_id_signs_in_on_loopback_but_none_that_has_a_password(
     refused = visitor.post("/sign-in", {"workerId": "A1OWNED"})
     assert refused.status == 422
     assert "A1OWNED has a password" in refused.text
+
+
+def test_a_disabled_person_s_id_does_not_sign_in_on_loopback(
+    served: service.Service, url: str
+) -> None:
+    people.add(served, groups.DEFAULT, ["A1GONE"])
+    people.set_disabled(served, "A1GONE", True)
+
+    assert Visitor(url).post("/sign-in", {"workerId": "A1GONE"}).status == 422
 
 
 def test_an_id_alone_does_not_sign_in_where_accounts_are_needed(site: str) -> None:
@@ -189,6 +200,35 @@ def test_no_address_nor_browser_is_kept_in_the_session(guarded: service.Service,
     ).loads_unsafe(value)[1]
 
     assert set(held) - {"csrf_token"} == {"_user_id", "_fresh", "_permanent", "until"}
+
+
+_WITHOUT_LIBRARIES = """
+import sys
+sys.modules["flask_login"] = None  # as if it was not installed
+import urllib.error, urllib.request
+from turkbatch.server import app, keys, service, store
+with store.Store.open(sys.argv[1]) as opened:
+    keys.add(opened, "lab")
+    with app.running(service.Service(opened, keys_demanded=True)) as url:
+        print(urllib.request.urlopen(url + "/turkbatch/health").status)
+        try:
+            urllib.request.urlopen(url + "/sign-in")
+        except urllib.error.HTTPError as error:
+            print(error.code, error.read().decode())
+"""
+
+
+def test_the_api_is_served_without_what_accounts_need(database_name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LIBRARIES, database_name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    reason = "people's accounts need flask_login, so there is no worker site; install what they"
+
+    assert done.stdout.startswith(f"200\n403 {reason}")
+    assert f"{reason} need with: pip install 'turkbatch[people]'" in done.stderr
 
 
 # Limits

@@ -26,11 +26,11 @@ Fees = Literal["mturk", "none"]
 @contextlib.contextmanager
 def _served() -> Iterator[None]:
     """Raise our errors in place of the server's own, which knows nothing of ours."""
-    from turkbatch.server import access, app, store
+    from turkbatch.server import app, store
 
     try:
         yield
-    except (store.StoreError, app.BindError, access.MissingLibraryError) as error:
+    except (store.StoreError, app.BindError) as error:
         raise errors.ServiceError(str(error)) from error
 
 

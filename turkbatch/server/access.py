@@ -81,10 +81,6 @@ _WITHOUT_CONSENT: Final = {
 }
 
 
-class MissingLibraryError(Exception):
-    """What accounts need is not installed."""
-
-
 @dataclasses.dataclass(frozen=True)
 class _Guard:
     """What an application knows of its people."""
@@ -108,11 +104,6 @@ def guard(app: flask.Flask, served: service.Service, *, sign_ins_per_minute: int
         Whose people they are.
     sign_ins_per_minute : int
         From one address: sign-ins, invitations, and arrivals by recruiting links, each.
-
-    Raises
-    ------
-    MissingLibraryError
-        If accounts are needed, and what they need is not installed.
     """
     key = _key(served.store)
     app.secret_key = key
@@ -125,21 +116,23 @@ def guard(app: flask.Flask, served: service.Service, *, sign_ins_per_minute: int
     )
     app.extensions[_EXTENSION] = _Guard(served, served.keys_demanded, key)
     app.jinja_env.globals.update(csrf_field=_csrf_field, csrf_meta=_csrf_meta)
-    if served.keys_demanded:
-        _need_libraries()
+    if served.keys_demanded and not missing_libraries():
         _add_sessions(app, served)
         _add_secrets(app)
         _add_limits(app, f"{sign_ins_per_minute} per minute")
     app.before_request(functools.partial(_consent_first, served))
 
 
-def _need_libraries() -> None:
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingLibraryError(
-            f"people's accounts need {', '.join(missing)}; install what they need with: "
-            "pip install 'turkbatch[people]'"
-        )
+@functools.cache
+def missing_libraries() -> str:
+    """Name what accounts need and is not installed; the API does without.
+
+    Returns
+    -------
+    str
+        Modules, with commas; empty if nothing is missing.
+    """
+    return ", ".join(name for name in _LIBRARIES if importlib.util.find_spec(name) is None)
 
 
 def _key(database: store.Store) -> bytes:
@@ -520,6 +513,8 @@ def _as_anybody(served: service.Service, given: str) -> str:
     person = people.find(served, given)
     if person is not None and person.has_password:
         return f"{given} has a password, and can't be taken by anybody else here."
+    if person is not None and person.disabled:
+        return f"{given} is disabled."
     try:
         worker.register(served, given)
     except worker.WorkerError as error:

@@ -258,7 +258,10 @@ class _Doors:
         except BindError:
             self.site.close()
             raise
-        site.place(application, self._origins(served))
+        where = self._origins(served)
+        site.place(application, where)
+        if where.guarded and where.has_people and (missing := access.missing_libraries()):
+            _logger.warning("%s", _WITHOUT_LIBRARIES.format(missing))
 
     def _tasks_door(self, host: str, application: flask.Flask) -> listener.Listener:
         behind = site.task_door(application)
@@ -394,6 +397,12 @@ _BEHIND_A_PROXY: Final = (
 )
 
 
+_WITHOUT_LIBRARIES: Final = (
+    "people's accounts need {}, so there is no worker site; install what they need with: "
+    "pip install 'turkbatch[people]'"
+)
+
+
 def _why_closed(where: origins.Origins) -> flask.Response | None:
     request = flask.request
     endpoint = request.endpoint or ""
@@ -402,6 +411,8 @@ def _why_closed(where: origins.Origins) -> flask.Response | None:
             "Beyond loopback this server answers its API alone. For a worker site put a proxy "
             "that speaks HTTPS before it, and run it with --public-url https://NAME.\n"
         )
+    elif missing := access.missing_libraries():
+        text = _WITHOUT_LIBRARIES.format(missing) + "\n"
     elif endpoint and request.blueprint not in _FOR_PEOPLE and not site.is_stand_in(endpoint):
         text = "This is closed where requests must be signed.\n"
     elif not where.knows(request.headers.get("Host", ""), at_task_door=site.at_task_door()):
