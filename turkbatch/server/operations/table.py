@@ -41,8 +41,10 @@ _CHOOSING: Final = (
 _DIFFERENCES: Final = (
     "An account begins with 10,000.00 dollars as in the sandbox, but the money is really spent; "
     f"rewards and bonuses beyond {bounds.MAX_REWARD_CENTS // 100:,} dollars are refused.",
-    "Any id of a worker's form is a worker who exists, unless the service is told to know its "
-    "workers (`known_workers_only`).",
+    "Any id of MTurk's form is a worker who exists, unless the service is told to know its "
+    "workers (`known_workers_only`). People with an account here, or from a recruiting link, may "
+    "have ids of another form, up to 64 letters, digits and `._-`; requests may name them.",
+    "Who is erased has another WorkerId from then on, in answers, bonuses and blocks too.",
     "Locale, Masters, adult content and work done elsewhere are set by `worker.register`; "
     "nothing finds them out. Simulated workers pass for whatever system types require.",
     "HITs that require premium qualifications can't be made, since those types don't exist here.",
