@@ -111,8 +111,9 @@ def test_links_lead_where_people_reach_the_server(
                 "INSERT INTO settings (name, value) VALUES ('public_url', ?)", (stored,)
             )
     given = ("--public-url", option) if option else ()
-    told = json.loads(run("server", "worker", "add", "anna", *given, "--json").stdout)
-    (invitation,) = told["invitations"]
+    done = run("server", "worker", "add", "anna", *given, "--json")
+    (invitation,) = json.loads(done.stdout)["invitations"]
+    assert ("lead to this machine alone" in done.stderr) == ("127.0.0.1" in expected)
     assert invitation["link"].startswith(f"{expected}/invitations/")
     assert invitation["worker_id"] == "anna"
 

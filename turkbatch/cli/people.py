@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from turkbatch import actions
 
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 ELSEWHERE = (
     "Nothing else tells whose a pseudonym is. Batch directories and tables that were saved before,"
     " and backups of the server, still hold the old ids: in files, replace each by its pseudonym"
@@ -157,6 +159,11 @@ def _tell(made: Sequence[actions.Invitation], csv_file: Path | None, as_json: bo
             f"Each link works once, until {made[0].valid_until:%Y-%m-%d %H:%M} UTC, and is not"
             " shown again; give it to its worker alone."
         )
+        if urllib.parse.urlsplit(made[0].link).hostname in _THIS_MACHINE:
+            output.say(
+                "The links lead to this machine alone; for others, say by --public-url how they"
+                " reach the server."
+            )
 
 
 @options.command(worker, "list")

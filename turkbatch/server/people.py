@@ -193,7 +193,8 @@ def add(
         A group that exists, or the default one.
     worker_ids : sequence of str
         The ids that people are to have. One that has an account without a password, in the
-        same group, is left as it is.
+        same group, is left as it is; one that has worked here without an account goes on
+        with what it has done.
     count : int
         How many more to make, with ids in MTurk's form.
 
