@@ -195,6 +195,18 @@ def test_a_place_whose_time_is_over_comes_back_with_its_hit(
     assert do_all(database, quick).visit.state == "completed"
 
 
+def test_a_hit_ends_with_the_place_even_if_nobody_looks_at_the_link(
+    database: store.Store, make_hit: MakeHit, make_link: MakeLink
+) -> None:
+    hit_id = make_hit(MaxAssignments=1, LifetimeInSeconds=86_400)
+    visit = come(database, make_link(hit_id, lease_seconds=120))
+    step = links.proceed(database, visit.visit_id)
+    assert step.assignment_id is not None
+    assert worker.task(database, step.assignment_id).deadline == visit.holds_until
+    later(database, 120)
+    assert [one.hit_id for one in worker.offers(database, "A1")] == [hit_id]
+
+
 def test_who_left_or_was_too_slow_goes_on_if_there_is_a_place(
     database: store.Store, make_hit: MakeHit, make_link: MakeLink
 ) -> None:

@@ -364,6 +364,7 @@ def proceed(
             assignment_id = worker.accept_in(connection, now, hit_id, visit.worker_id)
             row = {"assignment_id": assignment_id, "visit_id": visit_id}
             connection.execute(_did.insert(), row)
+            _end_with_place(connection, assignment_id, visit)
             return Step(visit, assignment_id, done=done)
         if choice.wanted:
             return Step(visit, wanted=choice.wanted, done=done)
@@ -1236,6 +1237,19 @@ def _came_by_link(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     table = schema.people
     query = select(table.c.origin).where(table.c.worker_id == worker_id)
     return connection.scalar(query) not in (None, people.INVITED)
+
+
+def _end_with_place(connection: sqlalchemy.Connection, assignment_id: str, visit: Visit) -> None:
+    """Let an assignment last no longer than the place: its page counts down to that.
+
+    So the HIT is free again when the place is, whether or not anybody looks at the link.
+    """
+    table = schema.assignments
+    connection.execute(
+        table.update()
+        .where(table.c.assignment_id == assignment_id, table.c.deadline > visit.holds_until)
+        .values(deadline=visit.holds_until, due_at=visit.holds_until)
+    )
 
 
 def _with_hit(
