@@ -230,7 +230,7 @@ class World:
                         **of_link,
                         "worker_id": me,
                         "kind": "approval",
-                        "subject": session,
+                        "subject": visit_id,
                         "amount_cents": 5,
                         "written_at": now,
                         "file_id": "file-1",
@@ -533,6 +533,7 @@ def test_every_table_was_thought_of() -> None:
         *(table.name for table in erasure._OWN_TEXTS),
         # Renamed
         "consents",
+        "payouts",
         "qualifications",
         "workers",
         # Deleted

@@ -49,13 +49,9 @@ class Aliases:
         every = "|".join(f"({'|'.join(map(re.escape, _spelled(n)))})" for n in self.distinct)
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{every})(?![A-Za-z0-9])", re.IGNORECASE)
 
-    def of_column(self, name: str, text: str) -> str:
-        """Give a column's text without any of them."""
-        if name == "answer":
-            return self.in_answer(text)
-        if name == "subject" and text in self._whole:
-            return self._whole[text]  # what a payout is for is an id itself, however short
-        return self.in_text(text)
+    def in_column(self, name: str, text: str) -> str:
+        """Give the text of a column, an answer or another, that names none of them."""
+        return self.in_answer(text) if name == "answer" else self.in_text(text)
 
     def in_text(self, text: str) -> str:
         """Give a text that names none of them."""

@@ -64,7 +64,6 @@ _OWN_TEXTS: Final[Mapping[sqlalchemy.Table, Sequence[str]]] = {
     schema.bonuses: ("reason",),
     schema.worker_blocks: ("reason",),
     schema.visits: ("credit",),
-    schema.payouts: ("subject",),
 }
 """Columns of rows about a worker that may hold an id within a text."""
 _TEXTS: Final = [
@@ -430,7 +429,7 @@ class _Leaving:
             )
             for row in rows.mappings().all():
                 changes = {
-                    name: self._texts.of_column(name, row[name])
+                    name: self._texts.in_column(name, row[name])
                     for name in columns
                     if row[name] is not None
                 }
