@@ -309,16 +309,26 @@ def look(served: service.Service | store.Store, visit_id: str) -> Step:
     NotAdmitted
         If there is no such visit.
     """
-    with sweep.writing(service.store_of(served)) as (connection, now):
+    database = service.store_of(served)
+    with sweep.reading(database) as (connection, now):
+        found = _find(connection, visit_id)
+        if found is not None and (found.holds_until is None or found.holds_until > now):
+            return _looked(connection, found)
+    # Its time is over, which is written down first.
+    with sweep.writing(database) as (connection, now):
         _, found = _at(connection, now, visit_id)
-        held = _held(connection, visit_id)
-        begun = select(_did.c.assignment_id).where(_did.c.visit_id == visit_id).limit(1)
-        return Step(
-            found,
-            held[0] if held else None,
-            done=_done(connection, visit_id),
-            has_begun=connection.scalar(begun) is not None,
-        )
+        return _looked(connection, found)
+
+
+def _looked(connection: sqlalchemy.Connection, found: Visit) -> Step:
+    held = _held(connection, found.visit_id)
+    begun = select(_did.c.assignment_id).where(_did.c.visit_id == found.visit_id).limit(1)
+    return Step(
+        found,
+        held[0] if held else None,
+        done=_done(connection, found.visit_id),
+        has_begun=connection.scalar(begun) is not None,
+    )
 
 
 def proceed(
