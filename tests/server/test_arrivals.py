@@ -20,6 +20,7 @@ from turkbatch.server import (
     links,
     people,
     provider_calls,
+    questions,
     recruiting,
     schema,
     service,
@@ -657,6 +658,77 @@ def test_a_participant_asks_for_the_qualification_on_the_way(
     task = press(participant, wanted, f"{way}/qualifications/{type_id}")
     assert task.path.startswith("/assignments/")
     assert worker.task(served, task.path.rsplit("/", 1)[1]).hit_id == hit_id
+
+
+TEST = (
+    f'<QuestionForm xmlns="{questions.SCHEMAS}2017-11-06/QuestionForm.xsd"><Question>'
+    "<QuestionIdentifier>q</QuestionIdentifier><QuestionContent><Text>Sky?</Text></QuestionContent>"
+    "<AnswerSpecification><SelectionAnswer><Selections>"
+    "<Selection><SelectionIdentifier>blue</SelectionIdentifier><Text>Blue</Text></Selection>"
+    "<Selection><SelectionIdentifier>red</SelectionIdentifier><Text>Red</Text></Selection>"
+    "</Selections></SelectionAnswer></AnswerSpecification></Question></QuestionForm>"
+)
+KEY = (
+    f'<AnswerKey xmlns="{questions.SCHEMAS}2005-10-01/AnswerKey.xsd"><Question>'
+    "<QuestionIdentifier>q</QuestionIdentifier><AnswerOption>"
+    "<SelectionIdentifier>blue</SelectionIdentifier><AnswerScore>9</AnswerScore></AnswerOption>"
+    "</Question></AnswerKey>"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "leads_to"), [("blue", "/assignments/"), ("red", "/visits/")], ids=["right", "wrong"]
+)
+def test_a_test_on_the_way_admits_or_screens_out_with_its_own_code(
+    url: str,
+    served: service.Service,
+    inside: Any,
+    question: Callable[[], str],
+    answer: str,
+    leads_to: str,
+) -> None:
+    made = inside.create_qualification_type(
+        Name="Colours",
+        Description="Knows colours.",
+        QualificationTypeStatus="Active",
+        Test=TEST,
+        AnswerKey=KEY,
+        TestDurationInSeconds=600,
+    )
+    type_id = made["QualificationType"]["QualificationTypeId"]
+    required = {
+        "QualificationTypeId": type_id,
+        "Comparator": "GreaterThan",
+        "IntegerValues": [5],
+    }
+    hit_id = inside.create_hit(
+        Title="t",
+        Description="d",
+        Reward="0.01",
+        AssignmentDurationInSeconds=600,
+        LifetimeInSeconds=3600,
+        Question=question(),
+        QualificationRequirements=[required],
+    )["HIT"]["HITId"]
+    settings = recruiting.settings_for("prolific")
+    work = [recruiting.Work("hit", hit_id)]
+    link = recruiting.add(served, "study", "prolific", settings, work=work)
+    participant = Visitor(url)
+    wanted = begin(participant, participant.get(address(link)))
+    way = f"/visits/{visit_of(served, link).visit_id}"
+    test = press(participant, wanted, f"{way}/qualifications/{type_id}")
+    assert (test.path, "Sky?" in test.text) == (f"/tests/{type_id}", True)
+    assert participant.get(f"{way}/begin").status == 405
+    action = re.search(r'action="(/tests/[^"]+)"', test.text)
+    secret = re.search(r'name="csrf_token" value="([^"]+)"', test.text)
+    assert action is not None
+    fields = {"q": answer} | ({"csrf_token": secret[1]} if secret else {})
+    after = participant.post(action[1].replace("&amp;", "&"), fields, Origin=url)
+    assert after.path.startswith(leads_to), after.text
+    if answer == "red":
+        assert "This study is not for you" in after.text
+        assert link.settings.codes["screened_out"] in after.text
+        assert link.settings.codes["completed"] not in after.text
 
 
 def test_the_application_has_the_pages(served: service.Service) -> None:

@@ -184,7 +184,7 @@ class Step:
     done : int
         HITs that were handed in.
     has_begun : bool
-        Whether the participant was ever given a HIT.
+        Whether the participant was ever given a HIT, or asked for what the HITs require.
     out_of_work : bool
         Whether there is no HIT now, for which reason the visit would end.
     """
@@ -322,12 +322,18 @@ def look(served: service.Service | store.Store, visit_id: str) -> Step:
 
 def _looked(connection: sqlalchemy.Connection, found: Visit) -> Step:
     held = _held(connection, found.visit_id)
-    begun = select(_did.c.assignment_id).where(_did.c.visit_id == found.visit_id).limit(1)
+    given = select(_did.c.assignment_id).where(_did.c.visit_id == found.visit_id).limit(1)
+    table = schema.qualification_requests
+    asked = (
+        select(table.c.request_id)
+        .where(table.c.worker_id == found.worker_id, table.c.asked_at >= found.arrived_at)
+        .limit(1)
+    )
     return Step(
         found,
         held[0] if held else None,
         done=_done(connection, found.visit_id),
-        has_begun=connection.scalar(begun) is not None,
+        has_begun=any(connection.scalar(query) is not None for query in (given, asked)),
     )
 
 
