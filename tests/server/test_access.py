@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -229,6 +230,34 @@ def test_the_api_is_served_without_what_accounts_need(database_name: str) -> Non
 
     assert done.stdout.startswith(f"200\n403 {reason}")
     assert f"{reason} need with: pip install 'turkbatch[people]'" in done.stderr
+
+
+def test_names_that_are_not_the_server_s_lead_to_nothing(guarded: service.Service) -> None:
+    """Behind a proxy, too: one that passes on whatever name it is asked by."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        tasks_port = free.getsockname()[1]
+    exposure = origins.Exposure(
+        public_url="https://work.example.org",
+        tasks_url="https://tasks.example.net",
+        tasks_port=tasks_port,
+    )
+    names = ("work.example.org", "127.0.0.1", "tasks.example.net", "evil.example")
+    paths = ("/sign-in", "/join/x", "/site/site.css", "/crowd-html-elements.js", "/nowhere")
+    with app.running(guarded, exposure=exposure) as url:
+        found = {
+            name: [Visitor(url).get(path, Host=name).status for path in paths] for name in names
+        }
+        door = Visitor(f"http://127.0.0.1:{tasks_port}")
+        at_door = [door.get("/crowd-html-elements.js", Host=name).status for name in names]
+        signed = [Visitor(url).post("/", {}, Host=name).status for name in names]
+        health = Visitor(url).get("/turkbatch/health", Host="evil.example").status
+
+    assert found["work.example.org"] == found["127.0.0.1"] == [200, 404, 200, 200, 404]
+    assert found["tasks.example.net"] == found["evil.example"] == [403] * 5
+    assert at_door == [403, 200, 200, 403]
+    # The API wants a signature, whatever its name; and a look at its health tells nothing.
+    assert (signed, health) == ([400] * 4, 200)
 
 
 # Limits
