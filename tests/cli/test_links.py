@@ -137,6 +137,8 @@ def test_each_platform_has_its_own_address(run: Run, batch: str) -> None:
     credit = "https://school.example/webstudy_credit.aspx?experiment_id=1&credit_token=t&x=1"
     sona = address("--provider", "sona", "--credit-url", credit)
     assert sona == "https://w.example/join/ID?sona_id=%SURVEY_CODE%"
+    bare = run("server", "link", "add", "bare", "--provider", "sona", "--batch", batch)
+    assert "Without --credit-url nobody is credited by itself" in bare.stderr
     generic = address("--provider", "generic", "--id-parameter", "user_id")
     assert generic == "https://w.example/join/ID"
     refused = ["server", "link", "add", "x", "--provider", "sona", "--batch", batch]
@@ -329,14 +331,21 @@ def test_late_answers_are_in_the_report(
     assert late["hit_id"] == worker.task(served, step.assignment_id).hit_id
 
 
-def test_the_report_as_a_csv(run: Run, batch: str, take: Take, tmp_path: Path) -> None:
-    add(run, batch)
+def test_the_report_as_a_csv(
+    run: Run, batch: str, served: service.Service, take: Take, tmp_path: Path
+) -> None:
+    add(run, batch, "--keep", "wave")
+    link = recruiting.find(served, "colours")
+    arrival = links.Arrival(pid(1), STUDY, sid(1), extras={"wave": "zwölf"})
+    links.arrive(served, link.link_id, arrival)
     take(1)
     run("server", "link", "report", "colours", "--csv", "who.csv")
     with (tmp_path / "who.csv").open(newline="") as file:
         (line,) = csv.DictReader(file)
     assert (line["Participant"], line["State"], line["Done"]) == (pid(1), "completed", "1")
     assert (line["Session"], line["Study"], line["Rewards"]) == (sid(1), STUDY, "0.00")
+    assert json.loads(line["Kept"]) == {"wave": "zwölf"}
+    assert report(run)["participants"][0]["kept"] == {"wave": "zwölf"}
 
 
 def test_a_link_is_closed_and_opened_and_a_participant_released(

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,8 +49,9 @@ REPORT_COLUMNS = (
     "ApprovalFile",
     "Platform",
     "Notes",
+    "Kept",
 )
-"""Of the file that :func:`write_link_report` writes, amounts in USD."""
+"""Of the file that :func:`write_link_report` writes, amounts in USD, ``Kept`` as JSON."""
 
 _MEANINGS: Mapping[str, str] = {
     "completed": "did what the link asked for",
@@ -159,6 +161,8 @@ class LinkLine:
         What the platform last said.
     notes : tuple of str
         What does not fit together.
+    kept : Mapping
+        Further parameters of the address that the link keeps.
     """
 
     participant: str
@@ -180,6 +184,7 @@ class LinkLine:
     approval_file: str
     platform: str
     notes: tuple[str, ...]
+    kept: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -595,7 +600,8 @@ def write_link_report(report: LinkReport, target: pinned.PathLike) -> Path:
         writer = csv.writer(file)
         writer.writerow(REPORT_COLUMNS)
         for line in report.lines:
-            cells = dataclasses.asdict(line) | {"notes": "; ".join(line.notes)}
+            kept = json.dumps(line.kept, ensure_ascii=False) if line.kept else ""
+            cells = dataclasses.asdict(line) | {"notes": "; ".join(line.notes), "kept": kept}
             writer.writerow(cells.values())
     return path
 
@@ -876,6 +882,8 @@ def _warnings(served: service.Service, link: recruiting.Link) -> Iterator[str]:
         )
     elif link.settings.admit_unproven:
         yield "While the platform can't be asked, participants are let in unproven."
+    if link.provider.name == "sona" and not link.settings.credit_url:
+        yield "Without --credit-url nobody is credited by itself; report --approvals lists them."
     lacking = recruiting.unattainable(served, link)
     if lacking:
         yield (
@@ -934,6 +942,8 @@ def _line(one: link_reports.Line) -> LinkLine:
         approval_file=one.approval_file or "",
         platform=one.platform_status or "",
         notes=one.notes,
+        # Beside them are notes of ours, which are no parameters.
+        kept={name: value for name, value in visit.extras.items() if isinstance(value, str)},
     )
 
 
