@@ -389,6 +389,33 @@ def test_sync_asks_all_pages_and_gives_places_back(
     assert "does not take the API token" in failed.stderr
 
 
+@pytest.mark.parametrize("before", ["refused", "asked"], ids=["refused", "killed while it asked"])
+def test_credit_that_was_not_granted_is_asked_for_again_by_sync(
+    run: Run,
+    batch: str,
+    served: service.Service,
+    platform: platforms.Platform,
+    before: str,
+) -> None:
+    url = f"{platform.url}/webstudy_credit.aspx?experiment_id=7&credit_token=t0"
+    options = ("--provider", "sona", "--batch", batch, "--credit-url", url)
+    made = run("server", "link", "add", "pool", *options)
+    assert "t0" not in made.stdout + made.stderr
+    link = recruiting.find(served, "pool")
+    visit, _ = links.arrive(served, link.link_id, links.Arrival("4711"))
+    step = links.proceed(served, visit.visit_id)
+    assert step.assignment_id is not None
+    links.submit(served, step.assignment_id, visit.worker_id, [("colour", "blue")])
+    links.proceed(served, visit.visit_id)
+    links.note_credit(served, visit.visit_id, before, before=None)
+    noted = f"credit was not granted by the server: {before}"
+    assert report(run, name="pool")["participants"][0]["notes"] == [noted]
+    assert "Credit was granted to 1 participants." in run("server", "link", "sync", "pool").stderr
+    assert report(run, name="pool")["participants"][0]["notes"] == []
+    run("server", "link", "sync", "pool")
+    assert len(platform.asked) == 1
+
+
 def test_a_link_without_a_token_can_t_be_synced_and_a_bad_token_file_is_told(
     run: Run, batch: str, tmp_path: Path
 ) -> None:
