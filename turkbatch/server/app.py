@@ -43,6 +43,7 @@ from turkbatch.server import (
     access,
     arrivals,
     courier,
+    doors,
     erasure,
     listener,
     notifying,
@@ -55,6 +56,7 @@ from turkbatch.server import (
     site,
     store,
     task_pages,
+    task_routes,
     uploads,
     worker,
 )
@@ -259,12 +261,12 @@ class _Doors:
             self.site.close()
             raise
         where = self._origins(served)
-        site.place(application, where)
+        doors.place(application, where)
         if where.guarded and where.has_people and (missing := access.missing_libraries()):
             _logger.warning("%s", _WITHOUT_LIBRARIES.format(missing))
 
     def _tasks_door(self, host: str, application: flask.Flask) -> listener.Listener:
-        behind = site.task_door(application)
+        behind = doors.task_door(application)
         following = (self.site.server_address[1] + 1) % 65_536
         wanted = self._exposure.tasks_port
         try:
@@ -365,7 +367,7 @@ def _check_address(served: service.Service) -> flask.Response | None:
     request = flask.request
     if flask.current_app.config.get(_SHARED) and request.endpoint in _OF_ONE_PROCESS:
         return flask.Response("Several processes serve here; each would have its own.\n", 409)
-    where = site.origins_of(flask.current_app)
+    where = doors.known()
     passed_on = request.environ.get("turkbatch.forwarded", "")
     if served.keys_demanded:
         if passed_on:
@@ -377,7 +379,7 @@ def _check_address(served: service.Service) -> flask.Response | None:
         return None
     if passed_on:
         return flask.Response(_BEHIND_A_PROXY.format(passed_on), 403, mimetype="text/plain")
-    if where.knows(request.headers.get("Host", ""), at_task_door=site.at_task_door()):
+    if where.knows(request.headers.get("Host", ""), at_task_door=doors.at_task_door()):
         return None
     return flask.Response("This server answers under loopback names alone.\n", 403)
 
@@ -406,6 +408,7 @@ _WITHOUT_LIBRARIES: Final = (
 def _why_closed(where: origins.Origins) -> flask.Response | None:
     request = flask.request
     endpoint = request.endpoint or ""
+    for_people = request.blueprint in _FOR_PEOPLE or task_routes.is_stand_in(endpoint)
     if not where.has_people:
         text = (
             "Beyond loopback this server answers its API alone. For a worker site put a proxy "
@@ -413,9 +416,9 @@ def _why_closed(where: origins.Origins) -> flask.Response | None:
         )
     elif missing := access.missing_libraries():
         text = _WITHOUT_LIBRARIES.format(missing) + "\n"
-    elif endpoint and request.blueprint not in _FOR_PEOPLE and not site.is_stand_in(endpoint):
+    elif endpoint and not for_people:
         text = "This is closed where requests must be signed.\n"
-    elif not where.knows(request.headers.get("Host", ""), at_task_door=site.at_task_door()):
+    elif not where.knows(request.headers.get("Host", ""), at_task_door=doors.at_task_door()):
         text = f"This server's address is {where.public_url}\n"
     else:
         return None

@@ -23,8 +23,6 @@ post their answers, as on the service.
 ``GET, POST /tests/TYPEID``                 take a qualification test
 ``GET /messages``                           what the worker was told
 ``GET /mturk/preview``                      ``?hitId=`` or ``?groupId=``, as on the service
-``GET /dynamic/hit``                        an HTMLQuestion's page, as on the service
-``POST /mturk/externalSubmit``              assignmentId and the answers, from a task's page
 ==========================================  =========================================
 """
 
@@ -33,32 +31,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import flask
 import werkzeug
 
 from turkbatch.server import (
     access,
+    account_pages,
     answers,
+    doors,
     form_pages,
     links,
     listings,
-    origins,
     people,
     questions,
     service,
     task_pages,
+    task_routes,
     worker,
 )
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_ORIGINS: Final = "TURKBATCH_ORIGINS"
-_AT_TASK_DOOR: Final = "turkbatch.tasks"
-_CROWD: Final = "TURKBATCH_CROWD_ELEMENTS"
 _POLICY: Final = (
     "default-src 'self'; img-src * data: blob:; media-src *; frame-src *; object-src 'none';"
     " base-uri 'none'; form-action 'self'; frame-ancestors "
@@ -140,7 +134,6 @@ def add_pages(
     crowd_elements : {"local", "cdn"}
         Where pages get the Crowd HTML Elements from.
     """
-    app.config[_CROWD] = crowd_elements
     blueprint = flask.Blueprint(
         "site",
         __name__,
@@ -155,164 +148,14 @@ def add_pages(
     blueprint.before_request(_signed_in)
     blueprint.after_request(_guarded)
     app.context_processor(_context)
-    _add_task_pages(blueprint, served)
+    task_routes.add_pages(app, blueprint, served, crowd_elements)
     _add_entrance(blueprint)
-    access.add_pages(blueprint, served)
+    account_pages.add_pages(blueprint, served)
     _add_hits(blueprint, served)
     _add_assignments(blueprint, served)
     _add_own_pages(blueprint, served)
     _add_qualifications(blueprint, served)
     app.register_blueprint(blueprint)
-    for name in task_pages.STAND_INS:
-        app.add_url_rule(f"/{name}", f"stand_in {name}", _stand_in(name))
-
-
-def place(app: flask.Flask, where: origins.Origins) -> None:
-    """Tell an application under which addresses it is reached, before it serves.
-
-    Parameters
-    ----------
-    app : flask.Flask
-        With the site's pages.
-    where : origins.Origins
-        The addresses.
-    """
-    app.config[_ORIGINS] = where
-    # Cookies know no ports: servers beside each other would sign one another's workers out. And
-    # with this prefix no other host of the same domain can set it.
-    name = "__Host-turkbatch" if where.is_secure and where.guarded else f"turkbatch-{where.port}"
-    app.config.update(
-        SESSION_COOKIE_NAME=name, SESSION_COOKIE_SECURE=where.is_secure and where.guarded
-    )
-
-
-def origins_of(app: flask.Flask) -> origins.Origins:
-    """Give what :func:`place` told.
-
-    Parameters
-    ----------
-    app : flask.Flask
-        The application.
-
-    Returns
-    -------
-    origins.Origins
-    """
-    found: origins.Origins = app.config[_ORIGINS]
-    return found
-
-
-def task_door(app: flask.Flask) -> WSGIApplication:
-    """Make what answers at the port of task pages: they alone are there.
-
-    Parameters
-    ----------
-    app : flask.Flask
-        With the site's pages.
-
-    Returns
-    -------
-    WSGI application
-    """
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ[_AT_TASK_DOOR] = True
-        return app(environ, start_response)
-
-    return answer
-
-
-def at_task_door() -> bool:
-    """Tell whether a request came in by the port of task pages.
-
-    Returns
-    -------
-    bool
-    """
-    return _AT_TASK_DOOR in flask.request.environ
-
-
-def is_stand_in(endpoint: str) -> bool:
-    """Tell whether a script is asked for that task pages load.
-
-    Parameters
-    ----------
-    endpoint : str
-        Of the request.
-
-    Returns
-    -------
-    bool
-    """
-    return endpoint.startswith("stand_in ")
-
-
-def _add_task_pages(blueprint: flask.Blueprint, served: service.Service) -> None:
-    @blueprint.get("/mturk/preview")
-    def preview_of_group() -> str:
-        wanted = flask.request.args
-        group_id = wanted.get("groupId", "")
-        return _preview_page(served, wanted.get("hitId") or worker.any_of_group(served, group_id))
-
-    @blueprint.get("/dynamic/hit")
-    def dynamic_hit() -> flask.Response:
-        question = questions.parse(worker.question(served, flask.request.args.get("hitId", "")))
-        if question.kind is not questions.Kind.HTML:
-            raise worker.WorkerError("Only an HTMLQuestion has a page here.")
-        page = task_pages.rewritten(question.content, flask.current_app.config[_CROWD])
-        reply = flask.Response(page, content_type="text/html; charset=utf-8")
-        reply.headers["Content-Security-Policy"] = _task_policy()
-        # Its address has the assignment's id.
-        reply.headers["Referrer-Policy"] = "no-referrer"
-        reply.headers["Cache-Control"] = "no-store"
-        return reply
-
-    @blueprint.post("/mturk/externalSubmit")
-    def external_submit() -> str | tuple[str, int]:
-        # Values in the address count, too: the documentation describes them.
-        request = flask.request
-        fields = [*request.args.items(multi=True), *request.form.items(multi=True)]
-        assignment_id = dict(fields).get("assignmentId", "")
-        if assignment_id in ("", task_pages.PREVIEW):
-            raise worker.WorkerError(
-                "There was a problem submitting your results for this HIT. "
-                "It must be accepted first, and its assignmentId be sent along."
-            )
-        if access.is_guarded():
-            return _submit_guarded(served, assignment_id, fields)
-        # A page elsewhere, and a script, have no session: there the assignment's id, which
-        # nobody else knows, stands for its worker.
-        me = access.current() or worker.task(served, assignment_id).worker_id
-        links.submit(served, assignment_id, me, fields)
-        return flask.render_template("submitted.html", assignment_id=assignment_id)
-
-
-def _submit_guarded(
-    served: service.Service, assignment_id: str, fields: list[tuple[str, str]]
-) -> str | tuple[str, int]:
-    task = worker.task(served, assignment_id)
-    token = dict(fields).get(access.TOKEN_FIELD, "")
-    fields = [field for field in fields if field[0] != access.TOKEN_FIELD]
-    if access.may_submit(assignment_id, task.worker_id, token, own_origin=_own_origin()):
-        links.submit(served, assignment_id, task.worker_id, fields)
-        return flask.render_template("submitted.html", assignment_id=assignment_id)
-    # Nothing is set here, such as a secret of a form: this was posted without the session, and
-    # would replace it.
-    page = flask.render_template(
-        "resend.html", hit=listings.hit(served, task.hit_id), task=task, fields=fields
-    )
-    return page, 403
-
-
-def _task_policy() -> str:
-    """Write the policy of a task page: its own site, or an origin that nobody else has."""
-    request = flask.request
-    home = _origins().of_site(request.host_url) if at_task_door() else ""
-    # Outside of the site's frame a page here would have the task pages' host to itself, and none
-    # of the frame's limits.
-    if home and request.headers.get("Sec-Fetch-Dest") in (None, "iframe"):
-        return f"frame-ancestors {home}"
-    return f"{task_pages.POLICY_WITHOUT_ORIGIN}; frame-ancestors {_own_origin()}"
 
 
 def _preview_page(served: service.Service, hit_id: str) -> str:
@@ -322,28 +165,15 @@ def _preview_page(served: service.Service, hit_id: str) -> str:
         raise worker.WorkerError("Sign in to see this HIT: it is for qualified workers alone.")
     if me is not None and not worker.may(served, hit_id, me, "Preview"):
         raise worker.WorkerError(f"You do not meet the qualification requirements of HIT {hit_id}.")
-    parameters = task_pages.query(hit_id, _own_origin())
+    parameters = task_pages.query(hit_id, doors.own_origin())
     question = questions.parse(worker.question(served, hit_id))
     return flask.render_template(
         "preview.html",
         hit=hit,
-        task=task_view(question, parameters, _frame_origin()),
+        task=task_view(question, parameters, doors.task_origin()),
         requirements=worker.requirements_of(served, hit_id, me) if me else (),
         next_hit_id=listings.next_hit(served, me, hit_id) if me else None,
     )
-
-
-def _origins() -> origins.Origins:
-    return origins_of(flask.current_app)
-
-
-def _own_origin() -> str:
-    return _origins().own(flask.request.host_url)
-
-
-def _frame_origin() -> str:
-    """Tell where the request's site has its task pages; empty if nowhere of their own."""
-    return _origins().of_tasks(flask.request.host_url)
 
 
 def _refused(error: Exception) -> tuple[str, int]:
@@ -355,9 +185,9 @@ def _refused(error: Exception) -> tuple[str, int]:
 
 def _keep_origins_apart() -> flask.Response | None:
     request = flask.request
-    if at_task_door():
+    if doors.at_task_door():
         endpoint = request.endpoint or ""
-        if endpoint != "site.dynamic_hit" and not is_stand_in(endpoint):
+        if endpoint != "site.dynamic_hit" and not task_routes.is_stand_in(endpoint):
             return flask.Response("Only task pages are here.\n", 404, mimetype="text/plain")
         # One that a page installs would answer for all pages of this host, other requesters' too.
         if "Service-Worker" in request.headers:
@@ -366,7 +196,7 @@ def _keep_origins_apart() -> flask.Response | None:
     origin = request.headers.get("Origin")
     # Answers come from wherever a task's page is, calls of the API from no page at all.
     open_to_all = request.endpoint in ("site.external_submit", "api")
-    if request.method == "POST" and origin not in (None, _own_origin()) and not open_to_all:
+    if request.method == "POST" and origin not in (None, doors.own_origin()) and not open_to_all:
         return flask.Response("This was posted by a page of another site.\n", 403)
     return None
 
@@ -448,6 +278,12 @@ def _add_hits(blueprint: flask.Blueprint, served: service.Service) -> None:
             now=listings.current_time(served),
             held=listings.history(served, _me(), state="Accepted")[0],
         )
+
+    @blueprint.get("/mturk/preview")
+    def preview_of_group() -> str:
+        wanted = flask.request.args
+        group_id = wanted.get("groupId", "")
+        return _preview_page(served, wanted.get("hitId") or worker.any_of_group(served, group_id))
 
     @blueprint.get("/hits/<hit_id>")
     def preview(hit_id: str) -> str:
@@ -532,13 +368,13 @@ def _assignment_page(
     if task.state != "Accepted":
         return flask.render_template("ended.html", hit=hit, task=task)
     parameters = task_pages.query(
-        task.hit_id, _own_origin(), assignment_id=task.assignment_id, worker_id=task.worker_id
+        task.hit_id, doors.own_origin(), assignment_id=task.assignment_id, worker_id=task.worker_id
     )
     return flask.render_template(
         "assignment.html",
         hit=hit,
         assignment=task,
-        task=task_view(questions.parse(task.question), parameters, _frame_origin()),
+        task=task_view(questions.parse(task.question), parameters, doors.task_origin()),
         seconds_left=max(task.deadline - listings.current_time(served), 0),
         values=_by_name(fields) if faults else None,
         faults=faults or {},
@@ -716,18 +552,6 @@ def _cents(text: str) -> int:
 
 
 # What is shown
-
-
-def _stand_in(name: str) -> Any:  # noqa: ANN401, a view function is any callable
-    def view() -> flask.Response:
-        reply = flask.send_from_directory(
-            flask.current_app.blueprints["site"].static_folder or "", name, max_age=0
-        )
-        # The sandbox makes a page's own origin another one.
-        reply.headers["Access-Control-Allow-Origin"] = "*"
-        return reply
-
-    return view
 
 
 def _http_error(
