@@ -629,6 +629,23 @@ def test_an_invited_worker_s_account_is_not_entered_by_an_address(
     assert visit_of(served, link).worker_id != PID
 
 
+@pytest.mark.parametrize("served", ["guarded"], indirect=True)
+def test_an_address_signs_nobody_out_of_an_account_without_asking(
+    url: str, served: service.Service, make_link: MakeLink
+) -> None:
+    people.add(served, groups.DEFAULT, ["anna"])
+    people.redeem(served, people.invite(served, "anna"), "correct horse battery")
+    link, anna = make_link(), Visitor(url)
+    anna.sign_in("anna", "correct horse battery")
+    asked = anna.get(address(link))
+    assert "You are signed in with an account" in asked.text
+    assert links.of_session(served, link.link_id, PID, SESSION) is None
+    assert anna.get("/history").path == "/history"
+    assert anna.post(address(link), {}, Origin="https://evil.example").status in (400, 403)
+    assert "Welcome" in press(anna, asked, address(link)).text
+    assert visit_of(served, link).worker_id == PID
+
+
 def test_a_participant_asks_for_the_qualification_on_the_way(
     url: str, served: service.Service, inside: Any, question: Callable[[], str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 ==========================================  ===========================================
 ``GET /join/LINKID?...``                    the address that a platform opens
+``POST /join/LINKID?...``                   the same, for who is signed in with an account
 ``GET /visits/ID``                          the way: welcome, the next HIT, or the end
 ``POST /visits/ID/begin``                   from the welcome to the first HIT
 ``GET, POST /visits/ID/leave``              give the place back
@@ -28,6 +29,7 @@ import werkzeug
 from turkbatch.server import (
     access,
     links,
+    people,
     provider_calls,
     providers,
     recruiting,
@@ -67,7 +69,7 @@ def blueprint(served: service.Service) -> flask.Blueprint:
     pages.after_request(_guarded)
     pages.register_error_handler(links.NotAdmitted, _not_admitted)
     for rule, name, view, methods in (
-        ("/join/<link_id>", "join", _join, ["GET"]),
+        ("/join/<link_id>", "join", _join, ["GET", "POST"]),
         ("/visits/<visit_id>", "way", _way, ["GET"]),
         ("/visits/<visit_id>/begin", "begin", _begin, ["POST"]),
         ("/visits/<visit_id>/leave", "leave", _leave, ["GET", "POST"]),
@@ -105,7 +107,16 @@ def _join(served: service.Service, link_id: str) -> _Page:
         return _told("missing", 400, link=link)
     if not _is_real(link, arrival):
         return _told("preview", 200, link=link)
+    if request.method == "GET" and _has_account(served):
+        # Somebody else's page could lead there, and so sign people out of their accounts.
+        return _told("account", 200, link=link)
     return _arrived(served, link, arrival)
+
+
+def _has_account(served: service.Service) -> bool:
+    me = access.current()
+    person = None if me is None else people.find(served, me)
+    return person is not None and person.has_password
 
 
 def _arrived(served: service.Service, link: recruiting.Link, arrival: links.Arrival) -> _Page:
