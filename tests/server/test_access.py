@@ -444,7 +444,7 @@ POSTS = [
     *("/invitations/x", "/hits/3X/accept", "/assignments/3X/return", "/auto-accept"),
     *("/assignments/3X/submit", "/assignments/3X/go-on", "/qualifications/3X", "/tests/3X"),
     *("/visits/3X/qualifications/3X", "/visits/3X/begin", "/visits/3X/leave"),
-    "/visits/3X/resume",
+    *("/visits/3X/resume", "/join/3X"),
 ]
 
 
