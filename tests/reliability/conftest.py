@@ -13,16 +13,16 @@ from turkbatch.batch import directory
 from turkbatch.server import store
 
 CRASH_POINTS = "crash points"
-ROOT = Path(__file__).parent
+FIGURES = "figures"
 
 Make = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soak out unless ``-m`` speaks of it."""
-    if "soak" in config.option.markexpr:
-        return
-    left = [one for one in items if ROOT in one.path.parents and one.get_closest_marker("soak")]
+    """Leave the long tests out unless ``-m`` speaks of them."""
+    wanted = config.option.markexpr.split()
+    long = [marker for marker in ("soak", "load") if marker not in wanted]
+    left = [one for one in items if any(one.get_closest_marker(marker) for marker in long)]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [one for one in items if one not in left]
@@ -38,6 +38,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     if points:
         terminalreporter.write_line(f"{points} crash points: no HIT lost, none doubled")
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == FIGURES and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
 
 
 @pytest.fixture
