@@ -279,7 +279,7 @@ def test_a_file_is_handed_in_with_a_test(
     [request] = client.list_qualification_requests()["QualificationRequests"]
     with served.store.read() as connection:
         [file] = uploads.of_assignment(connection, taken.request_id)
-        owned = [row[0] for row in connection.execute(uploads.owners("A1"))]
+        owned = [str(one) for one in connection.scalars(uploads.owners("A1"))]
     assert (file.name, file.content, owned) == ("a.txt", b"file", [taken.request_id])
     assert (
         "<QuestionIdentifier>q</QuestionIdentifier>"
