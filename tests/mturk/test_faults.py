@@ -187,6 +187,13 @@ def test_credentials_that_are_not_accepted(kind: str, as_code: bool) -> None:
     )
 
 
+def test_a_server_on_this_machine_that_wants_a_key_is_told_of_the_profile() -> None:
+    found = translated(
+        reply("UnrecognizedClientException", "No."), environments.at("http://127.0.0.1:8765")
+    )
+    assert str(found).endswith("name a profile that holds one by --profile")
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

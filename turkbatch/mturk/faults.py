@@ -193,4 +193,9 @@ def _from_reply(
 
 def no_credentials_hint(environment: environments.Environment) -> str:
     """Say what to do about credentials that the service does not take."""
+    if environment.is_loopback:
+        return (
+            f"{environment.place} wants requests signed with a key of its own, and those of the "
+            "environment are not sent to this machine; name a profile that holds one by --profile"
+        )
     return f"{environment.place} does not accept these credentials; check the key, or --profile"
