@@ -90,17 +90,18 @@ def post(
     moves = [move for move in moves if _moves_money(move)]
     if not moves:
         return
-    account = read(connection, requester)
-    after = dataclasses.replace(
-        account,
-        available_cents=account.available_cents + sum(m.available_cents for m in moves),
-        held_cents=account.held_cents + sum(m.held_cents for m in moves),
-        paid_cents=account.paid_cents + sum(m.paid_cents for m in moves),
-        fees_cents=account.fees_cents + sum(m.fees_cents for m in moves),
-    )
-    if after.available_cents < 0:
-        raise refusals.insufficient_funds()
-    _write(connection, after)
+    changes = {
+        "whose": requester,
+        "more_available": sum(move.available_cents for move in moves),
+        "more_held": sum(move.held_cents for move in moves),
+        "more_paid": sum(move.paid_cents for move in moves),
+        "more_fees": sum(move.fees_cents for move in moves),
+    }
+    if not connection.execute(_MOVE, changes).rowcount:
+        # Too little is there, or no account yet.
+        _write(connection, read(connection, requester))
+        if not connection.execute(_MOVE, changes).rowcount:
+            raise refusals.insufficient_funds()
     connection.execute(
         schema.ledger.insert(), [{"requester": requester} | vars(move) for move in moves]
     )
@@ -157,6 +158,19 @@ def _moves_money(move: lifecycle.Move) -> bool:
 
 
 _ACCOUNT = schema.accounts.select().where(schema.accounts.c.requester == bindparam("whose"))
+_MOVE = (
+    schema.accounts.update()
+    .where(
+        schema.accounts.c.requester == bindparam("whose"),
+        schema.accounts.c.available_cents + bindparam("more_available") >= 0,
+    )
+    .values(
+        {
+            f"{kind}_cents": schema.accounts.c[f"{kind}_cents"] + bindparam(f"more_{kind}")
+            for kind in ("available", "held", "paid", "fees")
+        }
+    )
+)
 _UPDATE = (
     schema.accounts.update()
     .where(schema.accounts.c.requester == bindparam("whose"))

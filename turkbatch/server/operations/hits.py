@@ -428,15 +428,12 @@ def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
     )
     # It begins without assignments and is then given them: the same move of money as when
     # it is extended later.
-    sweep.add(
-        call.connection,
-        lifecycle.change(hit, call.now, "create", max_assignments=count),
-        question,
-        layout_id=parameters.get("HITLayoutId"),
-        policies=reviewing.check(parameters),
-    )
+    made = lifecycle.change(hit, call.now, "create", max_assignments=count)
+    layout_id = parameters.get("HITLayoutId")
+    policies = reviewing.check(parameters)
+    sweep.add(call.connection, made, question, layout_id=layout_id, policies=policies)
     tokens.remember(call, hit.hit_id)
-    return {"HIT": show(call, hit.hit_id)}
+    return {"HIT": _shown(made.hit, hit_type, question, layout_id)}
 
 
 def _fee_cents(call: Call, hit_type: sqlalchemy.Row[Any], count: int) -> int:
@@ -509,30 +506,39 @@ def _hits(rows: Sequence[sqlalchemy.Row[Any]]) -> list[dict[str, object]]:
 
 
 def _hit(row: sqlalchemy.Row[Any]) -> dict[str, object]:
-    completed = row.approved + row.rejected
+    return _shown(row, row, row.question, row.layout_id)
+
+
+def _shown(
+    hit: lifecycle.Hit | sqlalchemy.Row[Any],
+    hit_type: sqlalchemy.Row[Any],
+    question: str,
+    layout_id: str | None,
+) -> dict[str, object]:
+    completed = hit.approved + hit.rejected
     return {
-        "HITId": row.hit_id,
-        "HITTypeId": row.hit_type_id,
-        "HITGroupId": row.hit_group_id,
-        "CreationTime": protocol.time(row.created_at),
-        "Title": row.title,
-        "Description": row.description,
-        "Question": row.question,
-        "HITLayoutId": row.layout_id,
-        "Keywords": row.keywords,
-        "HITStatus": row.status,
-        "MaxAssignments": row.max_assignments,
-        "Reward": dollars(row.reward_cents),
-        "AutoApprovalDelayInSeconds": row.auto_approval_delay_seconds,
-        "Expiration": protocol.time(row.expires_at),
-        "AssignmentDurationInSeconds": row.assignment_duration_seconds,
-        "RequesterAnnotation": row.annotation,
-        "QualificationRequirements": json.loads(row.requirements),
+        "HITId": hit.hit_id,
+        "HITTypeId": hit.hit_type_id,
+        "HITGroupId": hit_type.hit_group_id,
+        "CreationTime": protocol.time(hit.created_at),
+        "Title": hit_type.title,
+        "Description": hit_type.description,
+        "Question": question,
+        "HITLayoutId": layout_id,
+        "Keywords": hit_type.keywords,
+        "HITStatus": hit.status,
+        "MaxAssignments": hit.max_assignments,
+        "Reward": dollars(hit.reward_cents),
+        "AutoApprovalDelayInSeconds": hit_type.auto_approval_delay_seconds,
+        "Expiration": protocol.time(hit.expires_at),
+        "AssignmentDurationInSeconds": hit_type.assignment_duration_seconds,
+        "RequesterAnnotation": hit.annotation,
+        "QualificationRequirements": json.loads(hit_type.requirements),
         # The API has other values, and no operation that sets them.
         "HITReviewStatus": "NotReviewed",
-        "NumberOfAssignmentsPending": row.pending,
+        "NumberOfAssignmentsPending": hit.pending,
         "NumberOfAssignmentsAvailable": (
-            row.max_assignments - row.pending - row.submitted - completed
+            hit.max_assignments - hit.pending - hit.submitted - completed
         ),
         "NumberOfAssignmentsCompleted": completed,
     }

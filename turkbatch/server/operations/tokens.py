@@ -10,12 +10,23 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy
+from sqlalchemy import bindparam
 
 from turkbatch.server import schema
 from turkbatch.server.operations.call import Call
 
 REMEMBERED_SECONDS: Final = 24 * 3_600
 """How long a UniqueRequestToken is remembered (API model, CreateHIT)."""
+
+_TOKENS = schema.request_tokens
+# Built once: making a statement anew costs more than carrying it out.
+_USED = _TOKENS.select().where(
+    _TOKENS.c.requester == bindparam("whose"),
+    _TOKENS.c.operation == bindparam("what"),
+    _TOKENS.c.token == bindparam("by"),
+    _TOKENS.c.used_at > bindparam("after"),
+)
+_FORGET = _TOKENS.delete().where(_TOKENS.c.used_at <= bindparam("until"))
 
 
 def first_use(call: Call) -> sqlalchemy.Row[Any] | None:
@@ -34,15 +45,9 @@ def first_use(call: Call) -> sqlalchemy.Row[Any] | None:
     token = call.parameters.get("UniqueRequestToken")
     if token is None:
         return None
-    table = schema.request_tokens
-    return call.connection.execute(
-        table.select().where(
-            table.c.requester == call.requester,
-            table.c.operation == call.operation,
-            table.c.token == token,
-            table.c.used_at > call.now - REMEMBERED_SECONDS,
-        )
-    ).one_or_none()
+    given = {"whose": call.requester, "what": call.operation, "by": token}
+    after = {"after": call.now - REMEMBERED_SECONDS}
+    return call.connection.execute(_USED, given | after).one_or_none()
 
 
 def remember(call: Call, hit_id: str) -> None:
@@ -58,12 +63,10 @@ def remember(call: Call, hit_id: str) -> None:
     token = call.parameters.get("UniqueRequestToken")
     if token is None:
         return
-    table = schema.request_tokens
     # Those older than 24 hours mean nothing any more, this one among them.
-    forgotten = table.c.used_at <= call.now - REMEMBERED_SECONDS
-    call.connection.execute(table.delete().where(forgotten))
+    call.connection.execute(_FORGET, {"until": call.now - REMEMBERED_SECONDS})
     call.connection.execute(
-        table.insert(),
+        _TOKENS.insert(),
         {
             "requester": call.requester,
             "operation": call.operation,
