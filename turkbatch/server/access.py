@@ -50,7 +50,7 @@ _INVITED_SECONDS: Final = 14 * _DAY
 _PARTICIPANT_SECONDS: Final = _DAY
 _LIBRARIES: Final = ("flask_login", "flask_wtf", "flask_limiter", "argon2")
 # What posts to these has no session, and other means to say who it is.
-_WITHOUT_SECRET: Final = {"api", "site.external_submit"}
+_WITHOUT_SECRET: Final = {"site.external_submit"}
 # Pages that somebody who has not agreed yet may see, and answers begun before are recorded.
 _WITHOUT_CONSENT: Final = {
     f"site.{name}"

@@ -41,6 +41,7 @@ from sqlalchemy import exc
 
 from turkbatch.server import (
     access,
+    api,
     arrivals,
     courier,
     doors,
@@ -49,7 +50,6 @@ from turkbatch.server import (
     notifying,
     origins,
     people,
-    protocol,
     questions,
     schema,
     service,
@@ -62,7 +62,7 @@ from turkbatch.server import (
 )
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _logger = logging.getLogger(__name__)
 
@@ -100,12 +100,17 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = _MAX_SUBMISSION_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = _MAX_SUBMISSION_BYTES
     app.before_request(functools.partial(_check_address, served))
-    _add_api(app, served)
     _add_control(app, served)
     _add_worker_pages(app, served)
     site.add_pages(app, served, crowd_elements=crowd_elements)
     app.register_blueprint(arrivals.blueprint(served))
     access.guard(app, served, sign_ins_per_minute=sign_ins_per_minute)
+    app.wsgi_app = api.before(  # type: ignore[assignment, method-assign]
+        app.wsgi_app,
+        served,
+        is_here=lambda environ: not doors.is_task_door(environ),
+        refuse=lambda environ: _why_no_call(served, doors.of(app), environ),
+    )
     return app
 
 
@@ -348,7 +353,7 @@ def _terminated(server: listener.Listener) -> Iterator[None]:
 
 # What is told to anybody, under any name: it is nothing, signed, or behind an address that
 # nobody can guess.
-_OPEN_TO_ALL: Final = {"api", "health", "uploaded_file"}
+_OPEN_TO_ALL: Final = {"health", "uploaded_file"}
 # What people with accounts get, where those are needed. The control page and what is there
 # for scripts alone are not: they don't know who asks.
 _FOR_PEOPLE: Final = {"site", "recruiting"}
@@ -377,9 +382,27 @@ def _check_address(served: service.Service) -> flask.Response | None:
         return _why_closed(where)
     if request.endpoint == "health":
         return None
+    return _why_closed_to_strangers(where, request.environ)
+
+
+def _why_no_call(
+    served: service.Service, where: origins.Origins, environ: WSGIEnvironment
+) -> flask.Response | None:
+    """Refuse calls of the API from where there are none; guarded, signatures alone decide."""
+    if not served.keys_demanded:
+        return _why_closed_to_strangers(where, environ)
+    if passed_on := environ.get("turkbatch.forwarded", ""):
+        _warn_of_proxy(passed_on)
+    return None
+
+
+def _why_closed_to_strangers(
+    where: origins.Origins, environ: WSGIEnvironment
+) -> flask.Response | None:
+    passed_on = environ.get("turkbatch.forwarded", "")
     if passed_on:
         return flask.Response(_BEHIND_A_PROXY.format(passed_on), 403, mimetype="text/plain")
-    if where.knows(request.headers.get("Host", ""), at_task_door=doors.at_task_door()):
+    if where.knows(environ.get("HTTP_HOST", ""), at_task_door=doors.is_task_door(environ)):
         return None
     return flask.Response("This server answers under loopback names alone.\n", 403)
 
@@ -423,31 +446,6 @@ def _why_closed(where: origins.Origins) -> flask.Response | None:
     else:
         return None
     return flask.Response(text, 403, mimetype="text/plain")
-
-
-def _add_api(app: flask.Flask, served: service.Service) -> None:
-    @app.post("/")
-    def api() -> flask.Response:
-        request = flask.request
-        try:
-            body = request.get_data()
-        except werkzeug.exceptions.RequestEntityTooLarge:
-            body = b" " * (protocol.MAX_BODY_BYTES + 1)  # refused below in the API's own form
-        try:
-            reply = served.handle(dict(request.headers), body, from_network=True)
-        except service.Lost:
-            return _broken("turkbatch.break")
-        except service.Hang:
-            return _broken("turkbatch.hang")
-        return flask.Response(reply.body, reply.status, dict(reply.headers))
-
-
-def _broken(fault: str) -> flask.Response:
-    act = flask.request.environ.get(fault)
-    if act is not None:
-        act()
-    # For a server that knows nothing of it: as near as a WSGI application comes to silence.
-    return flask.Response(b"", 503)
 
 
 def _add_control(app: flask.Flask, served: service.Service) -> None:

@@ -45,7 +45,22 @@ def known() -> origins.Origins:
     -------
     origins.Origins
     """
-    found: origins.Origins = flask.current_app.config[_ORIGINS]
+    return of(flask.current_app)
+
+
+def of(app: flask.Flask) -> origins.Origins:
+    """Give what :func:`place` told an application.
+
+    Parameters
+    ----------
+    app : flask.Flask
+        With the site's pages.
+
+    Returns
+    -------
+    origins.Origins
+    """
+    found: origins.Origins = app.config[_ORIGINS]
     return found
 
 
@@ -98,4 +113,19 @@ def at_task_door() -> bool:
     -------
     bool
     """
-    return _AT_TASK_DOOR in flask.request.environ
+    return is_task_door(flask.request.environ)
+
+
+def is_task_door(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request came in by the port of task pages.
+
+    Parameters
+    ----------
+    environ : WSGI environment
+        Of the request.
+
+    Returns
+    -------
+    bool
+    """
+    return _AT_TASK_DOOR in environ

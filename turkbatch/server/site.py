@@ -194,8 +194,8 @@ def _keep_origins_apart() -> flask.Response | None:
             return flask.Response("No service workers here.\n", 403, mimetype="text/plain")
         return None
     origin = request.headers.get("Origin")
-    # Answers come from wherever a task's page is, calls of the API from no page at all.
-    open_to_all = request.endpoint in ("site.external_submit", "api")
+    # Answers come from wherever a task's page is.
+    open_to_all = request.endpoint == "site.external_submit"
     if request.method == "POST" and origin not in (None, doors.own_origin()) and not open_to_all:
         return flask.Response("This was posted by a page of another site.\n", 403)
     return None
