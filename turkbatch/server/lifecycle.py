@@ -28,6 +28,8 @@ DISPOSAL_SECONDS: Final = 120 * 86_400
 """HITs are disposed of by themselves after 120 days (API model, DeleteHIT)."""
 OVERRIDE_SECONDS: Final = 30 * 86_400
 """A rejection may be overridden for 30 days after submission (API model, ApproveAssignment)."""
+TOKEN_SECONDS: Final = 86_400
+"""A UniqueRequestToken is remembered for 24 hours (API model, CreateHIT)."""
 MANY_ASSIGNMENTS: Final = 10
 """From ten assignments on the fee is higher, and no HIT may be extended across this line."""
 

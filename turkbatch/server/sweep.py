@@ -43,6 +43,12 @@ _MOMENT = select(
     select(sqlalchemy.func.min(schema.assignments.c.due_at))
     .scalar_subquery()
     .label("assignment_due"),
+    select(sqlalchemy.func.min(schema.request_tokens.c.used_at) + lifecycle.TOKEN_SECONDS)
+    .scalar_subquery()
+    .label("token_due"),
+)
+_FORGET_TOKENS = schema.request_tokens.delete().where(
+    schema.request_tokens.c.used_at <= bindparam("until")
 )
 _HIT = select(schema.hits).where(schema.hits.c.hit_id == bindparam("id"))
 _ASSIGNMENT = select(schema.assignments).where(
@@ -113,6 +119,7 @@ def catch_up(connection: sqlalchemy.Connection, now: int) -> None:
     now : int
         Seconds since 1970.
     """
+    connection.execute(_FORGET_TOKENS, {"until": now - lifecycle.TOKEN_SECONDS})
     while due := _due_hits(connection, now):
         steps: list[lifecycle.Step] = []
         waiting = _due_assignments(connection, [hit.hit_id for hit in due], now)

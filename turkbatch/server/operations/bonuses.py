@@ -48,7 +48,8 @@ def send_bonus(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_SendBonusOperation.html
     """
     parameters = call.parameters
-    first = tokens.first_use(call)
+    assignment = _own_assignment(call, parameters["AssignmentId"])
+    first = tokens.use(call, assignment.hit_id)
     if first is not None:
         raise refusals.duplicate_call(first.request_id)
     amount = bounds.cents("BonusAmount", parameters["BonusAmount"])
@@ -58,13 +59,11 @@ def send_bonus(call: Call) -> dict[str, object]:
     workforce.check_exists(
         call.connection, parameters["WorkerId"], known_only=call.known_workers_only
     )
-    assignment = _own_assignment(call, parameters["AssignmentId"])
     if assignment.worker_id != parameters["WorkerId"]:
         raise refusals.invalid_value("WorkerId", parameters["WorkerId"])
     if assignment.state not in lifecycle.VISIBLE_STATES:
         raise refusals.invalid_assignment_state(*lifecycle.VISIBLE_STATES)
     _pay(call, assignment, amount)
-    tokens.remember(call, assignment.hit_id)
     return {}
 
 

@@ -73,8 +73,8 @@ def create_hit(call: Call) -> dict[str, object]:
     A HIT type with equal properties is re-used, as the developer guide says.
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateHITOperation.html
     """
-    _refuse_duplicate(call)
-    return _create(call, hit_types.register(call))
+    hit_id = _new_id(call)
+    return _create(call, hit_id, hit_types.register(call))
 
 
 def create_hit_with_hit_type(call: Call) -> dict[str, object]:
@@ -99,8 +99,8 @@ def create_hit_with_hit_type(call: Call) -> dict[str, object]:
     -----
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateHITWithHITTypeOperation.html
     """
-    _refuse_duplicate(call)
-    return _create(call, hit_types.find(call, call.parameters["HITTypeId"]))
+    hit_id = _new_id(call)
+    return _create(call, hit_id, hit_types.find(call, call.parameters["HITTypeId"]))
 
 
 def get_hit(call: Call) -> dict[str, object]:
@@ -252,7 +252,7 @@ def create_additional_assignments_for_hit(call: Call) -> dict[str, object]:
     https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateAdditionalAssignmentsForHITOperation.html
     """
     bounds.check(call.parameters)
-    first = tokens.first_use(call)
+    first = tokens.use(call, call.parameters["HITId"])
     if first is not None:
         raise refusals.duplicate_call(first.request_id)
     hit = _alive(call)
@@ -261,7 +261,6 @@ def create_additional_assignments_for_hit(call: Call) -> dict[str, object]:
         raise refusals.invalid_maximum_assignments_increase()
     bounds.check({"MaxAssignments": total})
     sweep.save(call.connection, [lifecycle.change(hit, call.now, "extend", max_assignments=total)])
-    tokens.remember(call, hit.hit_id)
     return {}
 
 
@@ -409,14 +408,22 @@ def show(call: Call, hit_id: str) -> dict[str, object]:
     return _hit(call.connection.execute(_LISTED_ONE, {"id": hit_id}).one())
 
 
-def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
+def _new_id(call: Call) -> str:
+    hit_id = ids.new_entity_id()
+    first = tokens.use(call, hit_id)
+    if first is not None:
+        raise refusals.hit_already_exists(first.hit_id)
+    return hit_id
+
+
+def _create(call: Call, hit_id: str, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
     parameters = call.parameters
     bounds.check(parameters)
     question = _question(call)
     count = parameters.get("MaxAssignments", 1)
     hit = lifecycle.Hit(
         sequence=0,
-        hit_id=ids.new_entity_id(),
+        hit_id=hit_id,
         requester=call.requester,
         hit_type_id=hit_type.hit_type_id,
         annotation=parameters.get("RequesterAnnotation"),
@@ -432,7 +439,6 @@ def _create(call: Call, hit_type: sqlalchemy.Row[Any]) -> dict[str, object]:
     layout_id = parameters.get("HITLayoutId")
     policies = reviewing.check(parameters)
     sweep.add(call.connection, made, question, layout_id=layout_id, policies=policies)
-    tokens.remember(call, hit.hit_id)
     return {"HIT": _shown(made.hit, hit_type, question, layout_id)}
 
 
@@ -558,9 +564,3 @@ def dollars(cents: int) -> str:
         US dollars with two decimals.
     """
     return f"{cents // 100}.{cents % 100:02}"
-
-
-def _refuse_duplicate(call: Call) -> None:
-    first = tokens.first_use(call)
-    if first is not None:
-        raise refusals.hit_already_exists(first.hit_id)

@@ -1,13 +1,14 @@
 """Requests that are made once: what a UniqueRequestToken did is remembered for a day.
 
-The scope of a token is not documented: per requester and operation, here.
+The scope of a token is not documented: per requester and operation, here. It is forgotten when
+that falls due, in :mod:`turkbatch.server.sweep`.
 
 Source: https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_CreateHITOperation.html
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import bindparam
@@ -15,64 +16,50 @@ from sqlalchemy import bindparam
 from turkbatch.server import schema
 from turkbatch.server.operations.call import Call
 
-REMEMBERED_SECONDS: Final = 24 * 3_600
-"""How long a UniqueRequestToken is remembered (API model, CreateHIT)."""
-
 _TOKENS = schema.request_tokens
-# Built once: making a statement anew costs more than carrying it out.
 _USED = _TOKENS.select().where(
-    _TOKENS.c.requester == bindparam("whose"),
-    _TOKENS.c.operation == bindparam("what"),
-    _TOKENS.c.token == bindparam("by"),
-    _TOKENS.c.used_at > bindparam("after"),
+    *(_TOKENS.c[name] == bindparam(f"its_{name}") for name in ("requester", "operation", "token"))
 )
-_FORGET = _TOKENS.delete().where(_TOKENS.c.used_at <= bindparam("until"))
+# Looks and writes at once: this is in the way of every HIT that is made.
+_USE = (
+    _TOKENS.insert()
+    .from_select(
+        _TOKENS.c.keys(),
+        sqlalchemy.select(
+            *(bindparam(f"its_{column.name}", type_=column.type) for column in _TOKENS.c)
+        ).where(~_USED.exists()),
+    )
+    # Without it, there is none of an insertion on PostgreSQL.
+    .execution_options(preserve_rowcount=True)
+)
 
 
-def first_use(call: Call) -> sqlalchemy.Row[Any] | None:
-    """Look up the request that used this one's token before.
-
-    Parameters
-    ----------
-    call : Call
-        With or without UniqueRequestToken.
-
-    Returns
-    -------
-    sqlalchemy.Row or None
-        With its id and the HIT that it was about; None within no 24 hours.
-    """
-    token = call.parameters.get("UniqueRequestToken")
-    if token is None:
-        return None
-    given = {"whose": call.requester, "what": call.operation, "by": token}
-    after = {"after": call.now - REMEMBERED_SECONDS}
-    return call.connection.execute(_USED, given | after).one_or_none()
-
-
-def remember(call: Call, hit_id: str) -> None:
-    """Remember that a request's token was used.
+def use(call: Call, hit_id: str) -> sqlalchemy.Row[Any] | None:
+    """Use a request's token, if it has one, unless another request has used it.
 
     Parameters
     ----------
     call : Call
         With or without UniqueRequestToken.
     hit_id : str
-        The HIT that it made, or was about.
+        The HIT that it makes, or is about.
+
+    Returns
+    -------
+    sqlalchemy.Row or None
+        The request that used the token within the last 24 hours, with its id and HIT.
     """
     token = call.parameters.get("UniqueRequestToken")
     if token is None:
-        return
-    # Those older than 24 hours mean nothing any more, this one among them.
-    call.connection.execute(_FORGET, {"until": call.now - REMEMBERED_SECONDS})
-    call.connection.execute(
-        _TOKENS.insert(),
-        {
-            "requester": call.requester,
-            "operation": call.operation,
-            "token": token,
-            "used_at": call.now,
-            "request_id": call.request_id,
-            "hit_id": hit_id,
-        },
-    )
+        return None
+    given = {
+        "its_requester": call.requester,
+        "its_operation": call.operation,
+        "its_token": token,
+        "its_used_at": call.now,
+        "its_request_id": call.request_id,
+        "its_hit_id": hit_id,
+    }
+    if call.connection.execute(_USE, given).rowcount:
+        return None
+    return call.connection.execute(_USED, given).one()
