@@ -526,7 +526,13 @@ def json_kind(value: object) -> str:
 
 def parse_json(text: str) -> Any:  # noqa: ANN401 - a JSON document can be anything
     """Parse strict JSON: ``NaN`` and ``Infinity`` are refused, as MTurk would."""
-    return json.loads(text, parse_constant=_refuse_constant)
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("a byte order mark stands before it", text, 0)
+    return _STRICT.decode(text)
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: :func:`json.loads` would make one for each text."""
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

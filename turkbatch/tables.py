@@ -131,13 +131,14 @@ def amti_row(
         answers by their bare names. An answer that is named like another column is called
         ``Answer.NAME``.
     """
-    result: Row = {
-        **{name: hit.get(name) for name in _HIT_COLUMNS},
-        **{name: assignment.get(name) for name in _ASSIGNMENT_COLUMNS},
-        **{name: hit.get(name) for name in _MORE_HIT_COLUMNS},
-        **{name: assignment.get(name) for name in _MORE_ASSIGNMENT_COLUMNS},
-        _WORK_TIME: _work_seconds(assignment),
-    }
+    result: Row = {name: hit.get(name) for name in _HIT_COLUMNS}
+    for name in _ASSIGNMENT_COLUMNS:
+        result[name] = assignment.get(name)
+    for name in _MORE_HIT_COLUMNS:
+        result[name] = hit.get(name)
+    for name in _MORE_ASSIGNMENT_COLUMNS:
+        result[name] = assignment.get(name)
+    result[_WORK_TIME] = _work_seconds(assignment)
     if inputs:
         result.update(_inputs(row))
     for name, value in fields.items():

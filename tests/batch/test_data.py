@@ -88,7 +88,7 @@ def test_json_lines_are_read(
         ),
         pytest.param(
             '{"a": 1}\n\ufeff\n',
-            "data.jsonl:2: not JSON: Unexpected UTF-8 BOM (decode using utf-8-sig);"
+            "data.jsonl:2: not JSON: a byte order mark stands before it;"
             " give one JSON object a line, as JSON Lines does",
             id="byte order mark in the middle",
         ),

@@ -187,20 +187,24 @@ class Results:
 
     def load_hit(self, hit_id: str) -> Json | None:
         """Read a saved HIT without its assignments; None if nothing is saved."""
-        path = self.directory(hit_id) / layout.HIT
-        if not path.is_file():
+        path = self._file(hit_id, layout.HIT)
+        try:
+            for record in files.read_json_lines(path):
+                hit = record.get("HIT")
+                if isinstance(hit, dict) and hit.get("HITId") == hit_id:
+                    return hit
+        except FileNotFoundError:
             return None
-        for record in files.read_json_lines(path):
-            hit = record.get("HIT")
-            if isinstance(hit, dict) and hit.get("HITId") == hit_id:
-                return hit
         raise errors.BatchError(f'{path}: expected one line {{"HIT": {{...}}}} of {hit_id}')
 
     def assignments(self, hit_id: str) -> Iterator[Json]:
         """Read the saved assignments of a HIT, one at a time."""
-        path = self.directory(hit_id) / layout.ASSIGNMENTS
-        if path.is_file():
-            yield from files.read_json_lines(path)
+        with contextlib.suppress(FileNotFoundError):
+            yield from files.read_json_lines(self._file(hit_id, layout.ASSIGNMENTS))
+
+    def _file(self, hit_id: str, name: str) -> Path:
+        # Joined once: there are two for each HIT of a large batch.
+        return self.path / f"{layout.HIT_PREFIX}{hit_id}/{name}"
 
     def is_final(self, hit_id: str) -> bool:
         """Whether everything that will ever come of a HIT is saved."""
