@@ -7,6 +7,7 @@ command finishes the work. Whatever happens, each row has one HIT, each payment 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,6 +209,40 @@ def test_a_real_process_gets_over_a_fault(
     )
     assert (code, out.strip()) == (0, str(tmp_path / "batch-b")), err
     harness.check_created(served, _plain(mturk), tmp_path / "batch-b", rows)
+
+
+def test_a_real_process_whose_money_runs_out_goes_on_when_there_is_more(
+    served: harness.KillingService, mturk: str, definition: Path, tmp_path: Path
+) -> None:
+    rows = harness.write_rows(tmp_path / "rows.jsonl", ROWS)
+    batch = tmp_path / "batch-b"
+    served.faults.load("CreateHITWithHITType:funds@2+")
+    create = ("create-batch", definition, rows, tmp_path, "--yes", "--batch-id", "b")
+    code, _, err = harness.finish(harness.start(*create, AWS_ENDPOINT_URL_MTURK=mturk))
+    assert code == 4
+    assert "insufficient funds" in err
+    assert f"turkbatch resume-batch {batch}" in err
+    assert len(directory.open_batch(batch).hit_ids()) == 1
+    served.faults.clear()
+    resumed = harness.start("resume-batch", batch, AWS_ENDPOINT_URL_MTURK=mturk)
+    code, _, err = harness.finish(resumed)
+    assert code == 0, err
+    harness.check_created(served, _plain(mturk), batch, rows)
+
+
+def test_a_real_process_finds_hits_that_are_not_listed_yet(
+    served: harness.KillingService, mturk: str, definition: Path, tmp_path: Path
+) -> None:
+    rows = harness.write_rows(tmp_path / "rows.jsonl", ROWS)
+    served.faults.load("lag=3600")
+    create = ("create-batch", definition, rows, tmp_path, "--yes", "--batch-id", "b")
+    code, _, err = harness.finish(harness.start(*create, AWS_ENDPOINT_URL_MTURK=mturk))
+    assert code == 0, err
+    status = ("status-batch", tmp_path / "batch-b", "--json")
+    code, out, err = harness.finish(harness.start(*status, AWS_ENDPOINT_URL_MTURK=mturk))
+    assert code == 0, err
+    assert json.loads(out)["hit_status_counts"]["Assignable"] == ROWS
+    assert served.faults.calls()["GetHIT"] == ROWS
 
 
 def _plain(url: str) -> MTurkClient:

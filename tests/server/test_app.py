@@ -153,10 +153,12 @@ def test_task_pages_have_a_port_and_a_name_of_their_own(
     port = task_port(ask("GET", f"/mturk/preview?hitId={hit_id}")[2])
     site_port = urllib.parse.urlsplit(url).port
 
-    def fetch(path: str, host: str = "localhost", **headers: str) -> tuple[int, dict[str, str]]:
+    def fetch(
+        path: str, host: str = "localhost", method: str = "GET", **headers: str
+    ) -> tuple[int, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
-            connection.request("GET", path, headers={"Host": f"{host}:{port}", **headers})
+            connection.request(method, path, headers={"Host": f"{host}:{port}", **headers})
             reply = connection.getresponse()
             reply.read()
             return reply.status, dict(reply.getheaders())
@@ -174,6 +176,7 @@ def test_task_pages_have_a_port_and_a_name_of_their_own(
     assert "top-navigation" not in alone["Content-Security-Policy"]
     assert "allow-modals" not in alone["Content-Security-Policy"]
     assert [fetch(path)[0] for path in ("/hits", "/turkbatch/info", "/sign-in")] == [404] * 3
+    assert fetch("/", method="POST", **TARGET)[0] == 404
     assert fetch("/crowd-html-elements.js")[0] == 200
     assert fetch("/crowd-html-elements.js", **{"Service-Worker": "script"})[0] == 403
     assert fetch(page, "evil.example")[0] == 403
