@@ -13,13 +13,13 @@ import pytest
 
 from tests.conftest import Run
 from tests.server import platforms
-from turkbatch.server import clock, links, recruiting, service, worker
+from turkbatch.server import clock, links, recruiting, service, visits, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
 
 STUDY = "a" * 24
-Take = Callable[..., links.Visit]
+Take = Callable[..., visits.Visit]
 
 
 def pid(number: int) -> str:
@@ -40,7 +40,7 @@ def batch(run: Run, definition: Path, rows: Path) -> str:
 def take(served: service.Service) -> Take:
     """Have a participant take part up to some HITs."""
 
-    def take_part(number: int, hits: int = 99, name: str = "colours") -> links.Visit:
+    def take_part(number: int, hits: int = 99, name: str = "colours") -> visits.Visit:
         link = recruiting.find(served, name)
         arrival = links.Arrival(pid(number), STUDY, sid(number))
         visit, _ = links.arrive(served, link.link_id, arrival)

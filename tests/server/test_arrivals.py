@@ -25,6 +25,7 @@ from turkbatch.server import (
     schema,
     service,
     store,
+    visits,
     worker,
 )
 
@@ -95,7 +96,9 @@ def hand_in(visitor: Visitor, page: Page) -> Page:
     return press(visitor, page, f"/assignments/{found[1]}/go-on")
 
 
-def visit_of(served: service.Service, link: recruiting.Link, session: str = SESSION) -> links.Visit:
+def visit_of(
+    served: service.Service, link: recruiting.Link, session: str = SESSION
+) -> visits.Visit:
     found = links.of_session(served, link.link_id, PID, session)
     assert found is not None
     return found

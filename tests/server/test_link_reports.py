@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from turkbatch.server import erasure, link_reports, links, recruiting, store
+from turkbatch.server import erasure, link_reports, links, recruiting, store, visits
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk import MTurkClient
 
-Paid = Callable[..., links.Visit]
+Paid = Callable[..., visits.Visit]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def link(database: store.Store, make_hit: Callable[..., str]) -> recruiting.Link
 def finish(database: store.Store, inside: MTurkClient, link: recruiting.Link) -> Paid:
     """Have a participant finish, and approve and reward it."""
 
-    def take_part(number: int, *bonuses: str, approve: bool = True) -> links.Visit:
+    def take_part(number: int, *bonuses: str, approve: bool = True) -> visits.Visit:
         arrival = links.Arrival(f"{number:024x}", "a" * 24, f"{number + 4096:024x}")
         visit, _ = links.arrive(database, link.link_id, arrival)
         step = links.proceed(database, visit.visit_id)
@@ -83,11 +83,11 @@ def test_a_payment_is_in_one_file_and_the_next_has_what_is_new(
 def test_two_who_write_files_at_once_write_each_payment_once(
     database: store.Store, link: recruiting.Link, finish: Paid, act: Any
 ) -> None:
-    visits = [finish(number, "0.10") for number in range(5)]
+    done = [finish(number, "0.10") for number in range(5)]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         made = [job.result() for job in [pool.submit(act, database, link) for _ in range(4)]]
     written = [line.session_id for one in made if one is not None for line in one.lines]
-    assert sorted(written) == sorted(visit.session_id for visit in visits)
+    assert sorted(written) == sorted(visit.session_id for visit in done)
 
 
 def test_who_was_erased_is_in_no_new_file_and_the_old_ones_can_still_be_read(

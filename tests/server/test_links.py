@@ -32,6 +32,7 @@ from turkbatch.server import (
     service,
     store,
     sweep,
+    visits,
     worker,
 )
 
@@ -68,13 +69,13 @@ def pid(number: int) -> str:
 
 def come(
     database: store.Store, link: recruiting.Link, number: int = 1, session: str = "", **more: Any
-) -> links.Visit:
+) -> visits.Visit:
     session = session or f"{number + 1000:024x}"
     arrival = links.Arrival(pid(number), "a" * 24, session, **more)
     return links.arrive(database, link.link_id, arrival)[0]
 
 
-def do_all(database: store.Store, visit: links.Visit) -> links.Step:
+def do_all(database: store.Store, visit: visits.Visit) -> links.Step:
     """Do one HIT after the other until there is none."""
     while True:
         step = links.proceed(database, visit.visit_id)
@@ -83,7 +84,7 @@ def do_all(database: store.Store, visit: links.Visit) -> links.Step:
         links.submit(database, step.assignment_id, visit.worker_id, ANSWER)
 
 
-def state_of(database: store.Store, visit: links.Visit) -> str:
+def state_of(database: store.Store, visit: visits.Visit) -> str:
     found = links.look(database, visit.visit_id).visit
     return found.state
 
@@ -580,11 +581,11 @@ with store.Store.open(name) as database:
 
 def _by_threads(database: store.Store, link: recruiting.Link) -> list[str]:
     def rush(share: int) -> list[str]:
-        visits = [come(database, link, number) for number in range(share, 40, 4)]
-        for visit in visits:
+        came = [come(database, link, number) for number in range(share, 40, 4)]
+        for visit in came:
             if visit.is_open:
                 do_all(database, visit)
-        return [state_of(database, visit) for visit in visits]
+        return [state_of(database, visit) for visit in came]
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         return [state for states in pool.map(rush, range(4)) for state in states]
@@ -607,10 +608,10 @@ def _by_processes(name: str, link: recruiting.Link) -> list[str]:
 def assert_sound(database: store.Store, places: int) -> None:
     """Count anew: places, and assignments of each HIT."""
     with sweep.reading(database) as (connection, now):
-        visits = connection.execute(schema.visits.select()).all()
+        rows = connection.execute(schema.visits.select()).all()
         taken = [
             row
-            for row in visits
+            for row in rows
             if row.state == "completed" or (row.state == "working" and row.holds_until > now)
         ]
         assert len(taken) <= places
@@ -673,7 +674,7 @@ class Study(RuleBasedStateMachine):
         self.finished: dict[str, str] = {}
         self.pages: dict[int, str] = {}
 
-    def _visit(self, number: int) -> links.Visit | None:
+    def _visit(self, number: int) -> visits.Visit | None:
         return links.of_session(
             self.database, self.link.link_id, pid(number), f"{number + 1000:024x}"
         )
@@ -763,8 +764,8 @@ def test_places_and_assignments_add_up_whatever_participants_do(
 
 
 def test_every_state_of_a_visit_is_explained() -> None:
-    states = get_args(links.State)
-    assert links.__doc__ is not None
-    assert [one for one in states if f"\n{one} " not in links.__doc__] == []
-    assert {*links.FINISHED, *links.RESUMABLE} <= set(states)
-    assert dataclasses.is_dataclass(links.Visit)
+    states = get_args(visits.State)
+    assert visits.__doc__ is not None
+    assert [one for one in states if f"\n{one} " not in visits.__doc__] == []
+    assert {*visits.FINISHED, *visits.RESUMABLE} <= set(states)
+    assert dataclasses.is_dataclass(visits.Visit)

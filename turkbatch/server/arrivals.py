@@ -35,6 +35,7 @@ from turkbatch.server import (
     recruiting,
     service,
     submissions,
+    visits,
     worker,
 )
 
@@ -219,7 +220,7 @@ def _begin(served: service.Service, visit_id: str) -> _Page:
     return _to_way(visit_id)
 
 
-def _proceed(served: service.Service, visit: links.Visit) -> links.Step:
+def _proceed(served: service.Service, visit: visits.Visit) -> links.Step:
     step = links.proceed(served, visit.visit_id, may_run_out=False)
     if step.out_of_work and submissions.refresh(served, _link(served, visit)):
         # Somebody who went may have held what this one can do.
@@ -279,7 +280,7 @@ def _end(served: service.Service, step: links.Step) -> str:
         code=recruiting.code_after(link, visit.state),
         back="" if visit.credit == "granted" else back,
         return_seconds=RETURN_SECONDS,
-        can_resume=visit.state in links.RESUMABLE,
+        can_resume=visit.state in visits.RESUMABLE,
     )
 
 
@@ -298,7 +299,7 @@ def _mine(served: service.Service, visit_id: str) -> links.Step:
     return links.look(served, visit_id)
 
 
-def _link(served: service.Service, visit: links.Visit) -> recruiting.Link:
+def _link(served: service.Service, visit: visits.Visit) -> recruiting.Link:
     return recruiting.find(served, visit.link_id)
 
 

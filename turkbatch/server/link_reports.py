@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import sqlalchemy
 from sqlalchemy import func, select
 
-from turkbatch.server import lifecycle, links, recruiting, schema, service, store, sweep
+from turkbatch.server import lifecycle, links, recruiting, schema, service, store, sweep, visits
 
 Kind = Literal["approval", "bonus"]
 
@@ -58,7 +58,7 @@ class Line:
 
     Parameters
     ----------
-    visit : links.Visit
+    visit : visits.Visit
         Whose.
     waiting, approved, rejected : int
         Assignments handed in, by what their requesters have decided.
@@ -76,7 +76,7 @@ class Line:
         What does not fit together, one clause each.
     """
 
-    visit: links.Visit
+    visit: visits.Visit
     waiting: int
     approved: int
     rejected: int
@@ -175,10 +175,10 @@ def report(served: service.Service | store.Store, link: recruiting.Link) -> Repo
     links.lapse(served, link)
     with sweep.reading(service.store_of(served)) as (connection, _):
         known = _submissions(connection, link)
-        visits = _visits_of(connection, link)
-        lines = tuple(_lines(connection, link, visits, known))
-        here = {one.session_id for one in visits}
-        here |= {str(s) for one in visits for s in one.extras.get("earlier_sessions", [])}
+        found = _visits_of(connection, link)
+        lines = tuple(_lines(connection, link, found, known))
+        here = {one.session_id for one in found}
+        here |= {str(s) for one in found for s in one.extras.get("earlier_sessions", [])}
         strangers = tuple(one for one in known.values() if one.session_id not in here)
         return Report(lines, strangers, tuple(_payouts_of(connection, link)))
 
@@ -358,7 +358,7 @@ def _payouts_of(connection: sqlalchemy.Connection, link: recruiting.Link) -> lis
     ]
 
 
-def _added_up(rows: Iterable[Any], whose: dict[str, links.Visit]) -> Iterable[PaidLine]:
+def _added_up(rows: Iterable[Any], whose: dict[str, visits.Visit]) -> Iterable[PaidLine]:
     """Give one line a session: some platforms take the last of several amounts."""
     cents: collections.Counter[tuple[str, str]] = collections.Counter()
     for row in rows:
@@ -369,7 +369,7 @@ def _added_up(rows: Iterable[Any], whose: dict[str, links.Visit]) -> Iterable[Pa
 
 def _visits_by_subject(
     connection: sqlalchemy.Connection, link: recruiting.Link, rows: Iterable[Any]
-) -> dict[str, links.Visit]:
+) -> dict[str, visits.Visit]:
     own = {one.visit_id: one for one in _visits_of(connection, link)}
     query = select(_did).where(
         _did.c.visit_id.in_(select(_visits.c.visit_id).where(_visits.c.link_id == link.link_id))
@@ -392,9 +392,9 @@ def _visits_by_subject(
     return found
 
 
-def _visits_of(connection: sqlalchemy.Connection, link: recruiting.Link) -> list[links.Visit]:
+def _visits_of(connection: sqlalchemy.Connection, link: recruiting.Link) -> list[visits.Visit]:
     query = _visits.select().where(_visits.c.link_id == link.link_id).order_by(_visits.c.sequence)
-    return [links.from_row(row) for row in connection.execute(query)]
+    return [visits.from_row(row) for row in connection.execute(query)]
 
 
 def _submissions(
@@ -425,11 +425,11 @@ class _Sums:
 def _lines(
     connection: sqlalchemy.Connection,
     link: recruiting.Link,
-    visits: Sequence[links.Visit],
+    found: Sequence[visits.Visit],
     known: dict[str, links.Submission],
 ) -> Iterable[Line]:
     sums = _sums(connection, link)
-    for visit in visits:
+    for visit in found:
         own = sums[visit.visit_id]
         said = known.get(visit.session_id)
         yield Line(
@@ -502,7 +502,7 @@ def _add_bonuses(
 
 def _notes(
     link: recruiting.Link,
-    visit: links.Visit,
+    visit: visits.Visit,
     own: _Sums,
     said: links.Submission | None,
     *,

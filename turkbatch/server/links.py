@@ -5,20 +5,7 @@ decides and writes in one transaction that nobody else writes beside, so that no
 participants than there are places are at work or done, and no HIT's assignment is given twice,
 from however many processes.
 
-=============  ===========================================================================
-state          meaning
-=============  ===========================================================================
-working        holds a place until a moment, and HITs of the link
-completed      has done the link's number of HITs, or all that there were; keeps the place
-screened_out   does not meet what the HITs require
-full           came when there was no place or no HIT
-no_consent     did not agree to the group's text
-left           went by the button; may arrive again and go on, if there is a place
-timed_out      the time of the place ran out; likewise
-late           then handed in answers when their place was another's: kept, and payable
-returned       the platform, or the requester, took the participant back
-repeated       a new session of a person who had taken part before
-=============  ===========================================================================
+States of visits, and what they mean, are in :mod:`turkbatch.server.visits`.
 
 What was done is read from the assignments, never from what a page says. Times are by the
 server's own clock. A place that is due to be given back is given back by whoever looks next at
@@ -30,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
 
 import sqlalchemy
 from sqlalchemy import func, select
@@ -39,38 +25,18 @@ from turkbatch.server import (
     answers,
     groups,
     lifecycle,
+    next_hit,
     people,
-    qualifying,
     questions,
     recruiting,
-    requirements,
     schema,
     service,
     store,
     sweep,
     uploads,
+    visits,
     worker,
-    workforce,
 )
-
-State = Literal[
-    "working",
-    "completed",
-    "screened_out",
-    "full",
-    "no_consent",
-    "left",
-    "timed_out",
-    "late",
-    "returned",
-    "repeated",
-]
-FINISHED: Final = ("completed", "screened_out", "no_consent", "late")
-"""After these, a person has taken part."""
-RESUMABLE: Final = ("left", "timed_out")
-"""From these, the same session can go on if there is a place."""
-UNPROVEN: Final = "nothing"
-"""What proves the ids of a visit that nothing does; else ``api`` or ``token``."""
 
 _visits = schema.visits
 _did = schema.visit_assignments
@@ -99,72 +65,10 @@ class Arrival:
     participant_id: str
     study_id: str = ""
     session_id: str = ""
-    verified: str = UNPROVEN
+    verified: str = visits.UNPROVEN
     extras: Mapping[str, str] = dataclasses.field(default_factory=dict)
     address: str | None = None
     browser: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Visit:
-    """One participant's way through one session of a link.
-
-    Parameters
-    ----------
-    visit_id, link_id, worker_id : str
-        Which, of what, and as whom.
-    participant_id, study_id, session_id : str
-        As the platform gave them.
-    extras : Mapping
-        Further parameters that were kept.
-    verified : str
-        What proves the ids.
-    state : str
-        As the module says.
-    arrived_at : int
-        Seconds since 1970.
-    holds_until, ended_at : int or None
-        Until when a place is kept, and when the visit was over.
-    credit : str or None
-        What came of asking the platform for credit: ``asked``, ``granted``, or why not.
-    """
-
-    visit_id: str
-    link_id: str
-    worker_id: str
-    participant_id: str
-    study_id: str
-    session_id: str
-    extras: Mapping[str, Any]
-    verified: str
-    state: str
-    arrived_at: int
-    holds_until: int | None
-    ended_at: int | None
-    credit: str | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the participant is at work."""
-        return self.state == "working"
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """A qualification that a participant can ask for, to go on.
-
-    Parameters
-    ----------
-    qualification_type_id, name, description : str
-        As in the API.
-    has_test : bool
-        Whether it is asked for by a test.
-    """
-
-    qualification_type_id: str
-    name: str
-    description: str
-    has_test: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,9 +93,9 @@ class Step:
         Whether there is no HIT now, for which reason the visit would end.
     """
 
-    visit: Visit
+    visit: visits.Visit
     assignment_id: str | None = None
-    wanted: tuple[Wanted, ...] = ()
+    wanted: tuple[next_hit.Wanted, ...] = ()
     waiting: bool = False
     done: int = 0
     has_begun: bool = True
@@ -200,7 +104,7 @@ class Step:
 
 def arrive(
     served: service.Service | store.Store, link_id: str, arrival: Arrival
-) -> tuple[Visit, people.Person]:
+) -> tuple[visits.Visit, people.Person]:
     """Let somebody in at a link, or go on with the visit that they have.
 
     Parameters
@@ -238,7 +142,7 @@ def arrive(
         )
         _check_admitted(connection, person, arrival)
         _end_unproven_sessions(connection, person, arrival)
-        found = _of_session(connection, link_id, arrival.participant_id, arrival.session_id)
+        found = visits.of_session(connection, link_id, arrival.participant_id, arrival.session_id)
         if found is not None:
             visit = _continue(connection, now, link, found, arrival)
         else:
@@ -249,7 +153,7 @@ def arrive(
     return visit, known
 
 
-def find(served: service.Service | store.Store, visit_id: str) -> Visit | None:
+def find(served: service.Service | store.Store, visit_id: str) -> visits.Visit | None:
     """Look up a visit.
 
     Parameters
@@ -265,12 +169,12 @@ def find(served: service.Service | store.Store, visit_id: str) -> Visit | None:
         None if there is none.
     """
     with sweep.reading(service.store_of(served)) as (connection, _):
-        return _find(connection, visit_id)
+        return visits.find(connection, visit_id)
 
 
 def of_session(
     served: service.Service | store.Store, link_id: str, participant_id: str, session_id: str
-) -> Visit | None:
+) -> visits.Visit | None:
     """Look up the visit of a session.
 
     Parameters
@@ -286,7 +190,7 @@ def of_session(
         None if nobody came with it.
     """
     with sweep.reading(service.store_of(served)) as (connection, _):
-        return _of_session(connection, link_id, participant_id, session_id)
+        return visits.of_session(connection, link_id, participant_id, session_id)
 
 
 def look(served: service.Service | store.Store, visit_id: str) -> Step:
@@ -311,7 +215,7 @@ def look(served: service.Service | store.Store, visit_id: str) -> Step:
     """
     database = service.store_of(served)
     with sweep.reading(database) as (connection, now):
-        found = _find(connection, visit_id)
+        found = visits.find(connection, visit_id)
         if found is not None and (found.holds_until is None or found.holds_until > now):
             return _looked(connection, found)
     # Its time is over, which is written down first.
@@ -320,7 +224,7 @@ def look(served: service.Service | store.Store, visit_id: str) -> Step:
         return _looked(connection, found)
 
 
-def _looked(connection: sqlalchemy.Connection, found: Visit) -> Step:
+def _looked(connection: sqlalchemy.Connection, found: visits.Visit) -> Step:
     held = _held(connection, found.visit_id)
     given = select(_did.c.assignment_id).where(_did.c.visit_id == found.visit_id).limit(1)
     table = schema.qualification_requests
@@ -374,7 +278,7 @@ def proceed(
             return Step(visit, held[0], done=done)
         if done >= link.hits_each:
             return Step(_end(connection, now, visit, "completed"), done=done)
-        choice = _Choice(connection, now, link, visit)
+        choice = next_hit.Choice(connection, now, link, visit.worker_id)
         hit_id = choice.hit()
         if hit_id is not None:
             assignment_id = worker.accept_in(connection, now, hit_id, visit.worker_id)
@@ -388,11 +292,13 @@ def proceed(
             return Step(visit, waiting=True)
         if not (may_run_out or choice.is_closed):
             return Step(visit, done=done, out_of_work=True)
-        state: State = "completed" if done else "screened_out" if choice.is_closed else "full"
+        state: visits.State = (
+            "completed" if done else "screened_out" if choice.is_closed else "full"
+        )
         return Step(_end(connection, now, visit, state), done=done)
 
 
-def leave(served: service.Service | store.Store, visit_id: str) -> Visit:
+def leave(served: service.Service | store.Store, visit_id: str) -> visits.Visit:
     """Give a participant's place and HIT back, at the participant's wish.
 
     Parameters
@@ -417,7 +323,7 @@ def leave(served: service.Service | store.Store, visit_id: str) -> Visit:
         return _end(connection, now, visit, "left") if visit.is_open else visit
 
 
-def resume(served: service.Service | store.Store, visit_id: str) -> Visit:
+def resume(served: service.Service | store.Store, visit_id: str) -> visits.Visit:
     """Go on with a visit that was left or timed out, if there is a place.
 
     Parameters
@@ -444,7 +350,7 @@ def resume(served: service.Service | store.Store, visit_id: str) -> Visit:
 
 def release(
     served: service.Service | store.Store, link_id: str, participant_id: str
-) -> list[Visit]:
+) -> list[visits.Visit]:
     """Take a participant's place and HIT back, at the requester's wish.
 
     Parameters
@@ -463,7 +369,7 @@ def release(
         _lapse(connection, now, link_id)
         return [
             _end(connection, now, visit, "returned")
-            for visit in _of_participant(connection, link_id, participant_id)
+            for visit in visits.of_participant(connection, link_id, participant_id)
             if visit.is_open
         ]
 
@@ -484,7 +390,7 @@ def declined(served: service.Service | store.Store, worker_id: str) -> str | Non
         Address on this site of where the latest of them ended; None if there was none.
     """
     with sweep.writing(service.store_of(served)) as (connection, now):
-        found = _open_visits(connection, now, worker_id)
+        found = visits.open_of_worker(connection, now, worker_id)
         for visit in found:
             _end(connection, now, visit, "no_consent")
         return f"/visits/{found[0].visit_id}" if found else None
@@ -520,7 +426,7 @@ def visit_of(
             found = connection.scalar(through)
             if found is not None:
                 return str(found)
-        opened = _open_visits(connection, now, worker_id)
+        opened = visits.open_of_worker(connection, now, worker_id)
         if opened:
             return opened[0].visit_id
         if not _came_by_link(connection, worker_id):
@@ -551,7 +457,7 @@ def may_accept(connection: sqlalchemy.Connection, now: int, worker_id: str) -> s
     str or None
         A sentence for them; None if they can.
     """
-    if _open_visits(connection, now, worker_id):
+    if visits.open_of_worker(connection, now, worker_id):
         return "You are taking part in a study, which gives you its HITs itself."
     if _came_by_link(connection, worker_id):
         return "You came here for a study; open it again on the platform that led you here."
@@ -711,7 +617,7 @@ def reconcile(
     submissions: Sequence[Submission],
     *,
     proves: bool,
-) -> list[Visit]:
+) -> list[visits.Visit]:
     """Take over what the platform says of its submissions; places of those who went come back.
 
     Parameters
@@ -735,14 +641,14 @@ def reconcile(
         _lapse(connection, now, link.link_id)
         for one in submissions:
             _note_submission(connection, link, one)
-            visit = _of_session(connection, link.link_id, one.participant_id, one.session_id)
+            visit = visits.of_session(connection, link.link_id, one.participant_id, one.session_id)
             if visit is None:
                 continue
             # Where nobody can prove an id, one that was must stay good without proof.
-            if proves and visit.verified == UNPROVEN and link.settings.verify == "api":
-                _change(connection, visit, verified="api")
+            if proves and visit.verified == visits.UNPROVEN and link.settings.verify == "api":
+                visits.change(connection, visit, verified="api")
             if visit.is_open and one.status in link.provider.gone:
-                state: State = "timed_out" if one.status == "TIMED-OUT" else "returned"
+                state: visits.State = "timed_out" if one.status == "TIMED-OUT" else "returned"
                 ended.append(_end(connection, now, visit, state))
     return ended
 
@@ -761,23 +667,6 @@ def lapse(served: service.Service | store.Store, link: recruiting.Link) -> None:
         _lapse(connection, now, link.link_id)
 
 
-def from_row(row: sqlalchemy.Row[Any]) -> Visit:
-    """Read a visit.
-
-    Parameters
-    ----------
-    row : sqlalchemy.Row
-        Of the table.
-
-    Returns
-    -------
-    Visit
-    """
-    names = [field.name for field in dataclasses.fields(Visit)]
-    values = {name: getattr(row, name) for name in names}
-    return Visit(**values | {"extras": json.loads(row.extras)})
-
-
 # Arriving
 
 
@@ -786,7 +675,7 @@ def _check_admitted(
 ) -> None:
     if person.disabled:
         raise NotAdmitted("You can't take part here any more. Write to the researchers.")
-    if arrival.verified == UNPROVEN and _is_proven(connection, person):
+    if arrival.verified == visits.UNPROVEN and _is_proven(connection, person):
         # Who made the id up would come into another's account.
         raise NotAdmitted(
             "Your id was proven when you came before, and is not now. Open the study on the "
@@ -798,7 +687,7 @@ def _end_unproven_sessions(
     connection: sqlalchemy.Connection, person: people.Person, arrival: Arrival
 ) -> None:
     """Sign out whoever came before with an id that is proven now for the first time."""
-    if arrival.verified == UNPROVEN or _is_proven(connection, person):
+    if arrival.verified == visits.UNPROVEN or _is_proven(connection, person):
         return
     table = schema.people
     connection.execute(
@@ -810,7 +699,7 @@ def _end_unproven_sessions(
 
 def _is_proven(connection: sqlalchemy.Connection, person: people.Person) -> bool:
     query = select(_visits.c.visit_id).where(
-        _visits.c.worker_id == person.worker_id, _visits.c.verified != UNPROVEN
+        _visits.c.worker_id == person.worker_id, _visits.c.verified != visits.UNPROVEN
     )
     return connection.scalar(query.limit(1)) is not None
 
@@ -819,11 +708,11 @@ def _continue(
     connection: sqlalchemy.Connection,
     now: int,
     link: recruiting.Link,
-    found: Visit,
+    found: visits.Visit,
     arrival: Arrival,
-) -> Visit:
-    if found.verified == UNPROVEN and arrival.verified != UNPROVEN:
-        found = _change(connection, found, verified=arrival.verified)
+) -> visits.Visit:
+    if found.verified == visits.UNPROVEN and arrival.verified != visits.UNPROVEN:
+        found = visits.change(connection, found, verified=arrival.verified)
     return _resumed(connection, now, link, found)
 
 
@@ -833,10 +722,10 @@ def _begin(
     link: recruiting.Link,
     person: people.Person,
     arrival: Arrival,
-) -> Visit:
-    earlier = _of_participant(connection, link.link_id, arrival.participant_id)
+) -> visits.Visit:
+    earlier = visits.of_participant(connection, link.link_id, arrival.participant_id)
     if link.settings.once:
-        if any(one.state in FINISHED for one in earlier):
+        if any(one.state in visits.FINISHED for one in earlier):
             return _insert(connection, now, link, person, arrival, "repeated")
         unfinished = [one for one in earlier if one.state not in ("full", "repeated")]
         if unfinished:
@@ -851,19 +740,19 @@ def _take_over(
     connection: sqlalchemy.Connection,
     now: int,
     link: recruiting.Link,
-    earlier: Visit,
+    earlier: visits.Visit,
     arrival: Arrival,
-) -> Visit | None:
+) -> visits.Visit | None:
     """Let a new session go on with a person's unfinished visit; None if there is no place."""
     if not earlier.is_open and (link.closed_at or not _has_place(connection, now, link)):
         return None
     sessions = [*earlier.extras.get("earlier_sessions", []), earlier.session_id]
-    return _change(
+    return visits.change(
         connection,
         earlier,
         session_id=arrival.session_id,
         study_id=arrival.study_id,
-        verified=max(earlier.verified, arrival.verified, key=lambda one: one != UNPROVEN),
+        verified=max(earlier.verified, arrival.verified, key=lambda one: one != visits.UNPROVEN),
         extras=json.dumps({**arrival.extras, "earlier_sessions": sessions}),
         state="working",
         holds_until=now + link.lease_seconds,
@@ -872,12 +761,12 @@ def _take_over(
 
 
 def _resumed(
-    connection: sqlalchemy.Connection, now: int, link: recruiting.Link, found: Visit
-) -> Visit:
-    if found.state not in RESUMABLE or not _has_place(connection, now, link):
+    connection: sqlalchemy.Connection, now: int, link: recruiting.Link, found: visits.Visit
+) -> visits.Visit:
+    if found.state not in visits.RESUMABLE or not _has_place(connection, now, link):
         return found
     until = now + link.lease_seconds
-    return _change(connection, found, state="working", holds_until=until, ended_at=None)
+    return visits.change(connection, found, state="working", holds_until=until, ended_at=None)
 
 
 def _insert(
@@ -886,8 +775,8 @@ def _insert(
     link: recruiting.Link,
     person: people.Person,
     arrival: Arrival,
-    state: State,
-) -> Visit:
+    state: visits.State,
+) -> visits.Visit:
     noted = groups.records_addresses(connection, link.group)
     visit_id = recruiting.new_visit_id()
     is_open = state == "working"
@@ -910,7 +799,7 @@ def _insert(
             "browser": arrival.browser if noted else None,
         },
     )
-    found = _find(connection, visit_id)
+    found = visits.find(connection, visit_id)
     assert found is not None, "it was put there a line above"
     return found
 
@@ -935,18 +824,20 @@ def _lapse(connection: sqlalchemy.Connection, now: int, link_id: str) -> None:
         _visits.c.link_id == link_id, _visits.c.state == "working", _visits.c.holds_until <= now
     )
     for row in connection.execute(due).all():
-        found = from_row(row)
+        found = visits.from_row(row)
         ended = _end(connection, now, found, "timed_out")
         # Whoever has handed in what came too late stays who came too late.
         state = "late" if _late(connection, found.visit_id) else "timed_out"
-        _change(connection, ended, ended_at=found.holds_until, state=state)
+        visits.change(connection, ended, ended_at=found.holds_until, state=state)
 
 
-def _end(connection: sqlalchemy.Connection, now: int, ending: Visit, state: State) -> Visit:
+def _end(
+    connection: sqlalchemy.Connection, now: int, ending: visits.Visit, state: visits.State
+) -> visits.Visit:
     for assignment_id in _held(connection, ending.visit_id):
         assignment, hit = _with_hit(connection, assignment_id)
         sweep.save(connection, [lifecycle.give_up(hit, assignment, now, "Returned")])
-    return _change(connection, ending, state=state, holds_until=None, ended_at=now)
+    return visits.change(connection, ending, state=state, holds_until=None, ended_at=now)
 
 
 # What was done
@@ -1028,7 +919,7 @@ def _is_free_again(
 def _keep(
     connection: sqlalchemy.Connection,
     now: int,
-    found: Visit,
+    found: visits.Visit,
     assignment: lifecycle.Assignment,
     fields: answers.Fields,
 ) -> None:
@@ -1047,146 +938,7 @@ def _keep(
         },
     )
     if not found.is_open:
-        _change(connection, found, state="late")
-
-
-# Which HIT comes next
-
-
-class _Choice:
-    """What a link has for a participant, in a transaction.
-
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        From :func:`sweep.writing`.
-    now : int
-        From there, too.
-    link : Link
-        Whose HITs.
-    visit : Visit
-        For whom.
-    """
-
-    def __init__(
-        self, connection: sqlalchemy.Connection, now: int, link: recruiting.Link, visit: Visit
-    ) -> None:
-        self._connection = connection
-        self._now = now
-        self._worker_id = visit.worker_id
-        self.is_closed = False
-        self.wanted: tuple[Wanted, ...] = ()
-        self.waiting = False
-        hits, types, work = schema.hits, schema.hit_types, schema.link_work
-        named = select(work.c.id).where(work.c.link_id == link.link_id)
-        taken = schema.assignments
-        had = select(taken.c.hit_id).where(
-            taken.c.hit_id == hits.c.hit_id, taken.c.worker_id == visit.worker_id
-        )
-        kept = had.where(taken.c.state.not_in(["Returned", "Abandoned"]))
-        blocks = schema.worker_blocks
-        blocked = select(blocks.c.requester).where(blocks.c.worker_id == visit.worker_id)
-        self._open = (
-            select(hits.c.hit_id)
-            .join(types, types.c.hit_type_id == hits.c.hit_type_id)
-            .where(
-                hits.c.status == "Assignable",
-                hits.c.hit_type_id.in_(named.where(work.c.kind == "hit_type"))
-                | named.where(work.c.kind == "hit", work.c.id == hits.c.hit_id).exists(),
-                ~kept.exists(),
-            )
-        )
-        self._fresh = ~had.exists()
-        self._welcome = hits.c.requester.not_in(blocked)
-
-    def hit(self) -> str | None:
-        """Choose a HIT; if there is none, find out what could be done about it."""
-        types = schema.hit_types
-        found = self._oldest(types.c.requirements == "[]")
-        if found is not None:
-            return found
-        admitted = self._admitted_types()
-        return self._oldest(types.c.hit_type_id.in_(admitted)) if admitted else None
-
-    def _oldest(self, which: sqlalchemy.ColumnElement[bool]) -> str | None:
-        query = self._open.where(which, self._welcome).order_by(schema.hits.c.sequence).limit(1)
-        return self._connection.scalar(query.where(self._fresh)) or self._connection.scalar(query)
-
-    def _admitted_types(self) -> list[str]:
-        hits, types = schema.hits, schema.hit_types
-        query = self._open.with_only_columns(
-            types.c.hit_type_id, types.c.requirements, hits.c.requester
-        ).distinct()
-        rows = self._connection.execute(query).all()
-        self.is_closed = bool(rows)
-        if not rows:
-            return []
-        standing = workforce.standing(self._connection, self._worker_id)
-        admitted, wanted = [], {}
-        for row in rows:
-            unmet = requirements.unmet(standing, json.loads(row.requirements), "Accept")
-            if not unmet:
-                admitted.append(row.hit_type_id)
-            elif not workforce.is_blocked(self._connection, row.requester, self._worker_id):
-                for one in self._obtainable(standing, unmet):
-                    wanted[one.qualification_type_id] = one
-        self.wanted = tuple(wanted.values())
-        return admitted
-
-    def _obtainable(
-        self, standing: requirements.Standing, unmet: Sequence[Mapping[str, Any]]
-    ) -> list[Wanted]:
-        """List what can be asked for now, if all that is missing can be had in the end."""
-        found, waits = [], False
-        for one in unmet:
-            type_id = one["QualificationTypeId"]
-            known = qualifying.find_type(self._connection, self._now, type_id)
-            if known is None or one["Comparator"] == "DoesNotExist":
-                return []
-            latest = _latest_request(self._connection, type_id, self._worker_id)
-            if latest == "Submitted":
-                waits = True
-                continue
-            running = _is_taking(self._connection, self._now, type_id, self._worker_id)
-            if not running and qualifying.why_not(
-                self._connection, self._now, known, self._worker_id
-            ):
-                return []
-            if known.auto_granted and not _would_do(standing, known, one):
-                return []
-            has_test = known.test is not None
-            found.append(Wanted(type_id, known.name, known.description, has_test))
-        self.waiting = self.waiting or (waits and not found)
-        return found
-
-
-def _latest_request(connection: sqlalchemy.Connection, type_id: str, worker_id: str) -> str | None:
-    table = schema.qualification_requests
-    query = (
-        select(table.c.state)
-        .where(table.c.qualification_type_id == type_id, table.c.worker_id == worker_id)
-        .order_by(table.c.sequence.desc())
-        .limit(1)
-    )
-    return connection.scalar(query)
-
-
-def _is_taking(connection: sqlalchemy.Connection, now: int, type_id: str, worker_id: str) -> bool:
-    table = schema.qualification_requests
-    query = select(table.c.request_id).where(
-        table.c.qualification_type_id == type_id,
-        table.c.worker_id == worker_id,
-        table.c.state == "Testing",
-        table.c.deadline > now,
-    )
-    return connection.scalar(query.limit(1)) is not None
-
-
-def _would_do(
-    standing: requirements.Standing, known: qualifying.Type, required: Mapping[str, Any]
-) -> bool:
-    granted = {**standing.granted, known.qualification_type_id: known.auto_granted_value}
-    return requirements.is_met(dataclasses.replace(standing, granted=granted), required)
+        visits.change(connection, found, state="late")
 
 
 # Reading and changing
@@ -1194,59 +946,16 @@ def _would_do(
 
 def _at(
     connection: sqlalchemy.Connection, now: int, visit_id: str
-) -> tuple[recruiting.Link, Visit]:
+) -> tuple[recruiting.Link, visits.Visit]:
     """Look up a visit and its link, after all that was due there has happened."""
-    found = _find(connection, visit_id)
+    found = visits.find(connection, visit_id)
     link = None if found is None else recruiting.find_in(connection, found.link_id)
     if link is None:
         raise NotAdmitted("There is no such visit. Open the study on the platform again.")
     _lapse(connection, now, link.link_id)
-    found = _find(connection, visit_id)
+    found = visits.find(connection, visit_id)
     assert found is not None, "no visit is deleted"
     return link, found
-
-
-def _find(connection: sqlalchemy.Connection, visit_id: str) -> Visit | None:
-    row = connection.execute(_visits.select().where(_visits.c.visit_id == visit_id)).one_or_none()
-    return None if row is None else from_row(row)
-
-
-def _of_session(
-    connection: sqlalchemy.Connection, link_id: str, participant_id: str, session_id: str
-) -> Visit | None:
-    query = _visits.select().where(
-        _visits.c.link_id == link_id,
-        _visits.c.participant_id == participant_id,
-        _visits.c.session_id == session_id,
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else from_row(row)
-
-
-def _of_participant(
-    connection: sqlalchemy.Connection, link_id: str, participant_id: str
-) -> list[Visit]:
-    """List the visits of a participant, the latest first."""
-    query = (
-        _visits.select()
-        .where(_visits.c.link_id == link_id, _visits.c.participant_id == participant_id)
-        .order_by(_visits.c.sequence.desc())
-    )
-    return [from_row(row) for row in connection.execute(query)]
-
-
-def _open_visits(connection: sqlalchemy.Connection, now: int, worker_id: str) -> list[Visit]:
-    """List somebody's visits that are not over, the latest first."""
-    query = (
-        _visits.select()
-        .where(
-            _visits.c.worker_id == worker_id,
-            _visits.c.state == "working",
-            _visits.c.holds_until > now,
-        )
-        .order_by(_visits.c.sequence.desc())
-    )
-    return [from_row(row) for row in connection.execute(query)]
 
 
 def _came_by_link(connection: sqlalchemy.Connection, worker_id: str) -> bool:
@@ -1255,7 +964,9 @@ def _came_by_link(connection: sqlalchemy.Connection, worker_id: str) -> bool:
     return connection.scalar(query) not in (None, people.INVITED)
 
 
-def _end_with_place(connection: sqlalchemy.Connection, assignment_id: str, visit: Visit) -> None:
+def _end_with_place(
+    connection: sqlalchemy.Connection, assignment_id: str, visit: visits.Visit
+) -> None:
     """Let an assignment last no longer than the place: its page counts down to that.
 
     So the HIT is free again when the place is, whether or not anybody looks at the link.
@@ -1276,15 +987,6 @@ def _with_hit(
     hit = sweep.find_hit(connection, assignment.hit_id)
     assert hit is not None, "the database holds assignments of HITs alone"
     return assignment, hit
-
-
-def _change(connection: sqlalchemy.Connection, changed: Visit, **values: Any) -> Visit:  # noqa: ANN401, columns
-    connection.execute(
-        _visits.update().where(_visits.c.visit_id == changed.visit_id).values(**values)
-    )
-    found = _find(connection, changed.visit_id)
-    assert found is not None, "it was found before"
-    return found
 
 
 def _note_submission(

@@ -13,7 +13,16 @@ from typing import Final
 
 from sqlalchemy import select
 
-from turkbatch.server import links, provider_calls, providers, recruiting, schema, service, store
+from turkbatch.server import (
+    links,
+    provider_calls,
+    providers,
+    recruiting,
+    schema,
+    service,
+    store,
+    visits,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -29,14 +38,14 @@ class Synced:
     ----------
     submissions : tuple of links.Submission
         All that it has.
-    ended : tuple of links.Visit
+    ended : tuple of visits.Visit
         Visits whose place came back by it.
     credited : int
         Participants for whom credit was granted now.
     """
 
     submissions: tuple[links.Submission, ...]
-    ended: tuple[links.Visit, ...]
+    ended: tuple[visits.Visit, ...]
     credited: int
 
 
@@ -110,8 +119,8 @@ def refresh_if_full(served: service.Service | store.Store, link: recruiting.Link
 
 
 def ask_for_credit(
-    served: service.Service | store.Store, link: recruiting.Link, visit: links.Visit
-) -> links.Visit:
+    served: service.Service | store.Store, link: recruiting.Link, visit: visits.Visit
+) -> visits.Visit:
     """Have the platform credit a participant who is done, once.
 
     What the answer was is written down; without a good one the participant goes by the address
@@ -156,8 +165,8 @@ def studies_with_token(link: recruiting.Link) -> bool:
 
 
 def _credit(
-    served: service.Service | store.Store, link: recruiting.Link, visit: links.Visit
-) -> links.Visit:
+    served: service.Service | store.Store, link: recruiting.Link, visit: visits.Visit
+) -> visits.Visit:
     address = providers.fill(link.settings.credit_url, {"participant": visit.participant_id})
     try:
         said = provider_calls.grant_credit(address)
@@ -178,7 +187,7 @@ def _credit_the_rest(served: service.Service | store.Store, link: recruiting.Lin
         table.c.credit.is_(None) | (table.c.credit != "granted"),
     )
     with service.store_of(served).read() as connection:
-        waiting = [links.from_row(row) for row in connection.execute(query)]
+        waiting = [visits.from_row(row) for row in connection.execute(query)]
     granted = 0
     for one in waiting:
         if links.note_credit(served, one.visit_id, "asked", before=one.credit):
@@ -186,7 +195,7 @@ def _credit_the_rest(served: service.Service | store.Store, link: recruiting.Lin
     return granted
 
 
-def _again(served: service.Service | store.Store, visit: links.Visit) -> links.Visit:
+def _again(served: service.Service | store.Store, visit: visits.Visit) -> visits.Visit:
     found = links.find(served, visit.visit_id)
     assert found is not None, "no visit is deleted"
     return found
