@@ -26,7 +26,7 @@ lint: $(VENV)/installed-dev
 
 ## soak: the long tests: crashes at hundreds of points, thousands of HITs, 200 people at once
 soak: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(JOBS) -m soak tests/reliability
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak tests/reliability
 	.ci/with-postgresql $(BIN)/python -m pytest -m load tests/reliability
 
 ## bench: speed and memory as ratios within one run; QUICK=1 for a short one

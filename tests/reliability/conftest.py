@@ -19,13 +19,20 @@ Make = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out unless ``-m`` speaks of them."""
+    """Leave the long tests out unless ``-m`` speaks of them; then begin with the longest."""
     wanted = config.option.markexpr.split()
     long = [marker for marker in ("soak", "load") if marker not in wanted]
     left = [one for one in items if any(one.get_closest_marker(marker) for marker in long)]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [one for one in items if one not in left]
+    if "soak" in wanted:
+        items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    own = item.get_closest_marker("timeout")
+    return float(own.args[0]) if own else 0.0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
