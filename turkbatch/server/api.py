@@ -1,8 +1,8 @@
 """The Requester API over HTTP: ``POST /``, before all pages.
 
 It is a WSGI application of its own. Whoever calls it is known by the request's signature, so
-it needs none of what pages do: routes, sessions, cookies, forms. Flask would add half as much
-again to the work of a call.
+it needs none of what pages do: routes, sessions, cookies, forms. Flask would add a quarter to
+the work of a call.
 """
 
 from __future__ import annotations

@@ -121,12 +121,12 @@ class Choice:
             known = qualifying.find_type(self._connection, self._now, type_id)
             if known is None or one["Comparator"] == "DoesNotExist":
                 return []
-            latest = _latest_request(self._connection, type_id, self._worker_id)
-            if latest == "Submitted":
+            latest = qualifying.latest_request(self._connection, type_id, self._worker_id)
+            if latest is not None and latest.state == "Submitted":
                 waits = True
                 continue
-            running = _is_taking(self._connection, self._now, type_id, self._worker_id)
-            if not running and qualifying.why_not(
+            is_testing = qualifying.is_test_running(latest, self._now)
+            if not is_testing and qualifying.why_not(
                 self._connection, self._now, known, self._worker_id
             ):
                 return []
@@ -136,28 +136,6 @@ class Choice:
             found.append(Wanted(type_id, known.name, known.description, has_test))
         self.waiting = self.waiting or (waits and not found)
         return found
-
-
-def _latest_request(connection: sqlalchemy.Connection, type_id: str, worker_id: str) -> str | None:
-    table = schema.qualification_requests
-    query = (
-        select(table.c.state)
-        .where(table.c.qualification_type_id == type_id, table.c.worker_id == worker_id)
-        .order_by(table.c.sequence.desc())
-        .limit(1)
-    )
-    return connection.scalar(query)
-
-
-def _is_taking(connection: sqlalchemy.Connection, now: int, type_id: str, worker_id: str) -> bool:
-    table = schema.qualification_requests
-    query = select(table.c.request_id).where(
-        table.c.qualification_type_id == type_id,
-        table.c.worker_id == worker_id,
-        table.c.state == "Testing",
-        table.c.deadline > now,
-    )
-    return connection.scalar(query.limit(1)) is not None
 
 
 def _would_do(

@@ -290,8 +290,8 @@ def start_test(
     Unwilling
         As of :func:`request`, and if the type has no test.
     """
-    latest = _latest_request(connection, type_id, worker_id)
-    if latest is not None and latest.state == "Testing" and now < latest.deadline:
+    latest = latest_request(connection, type_id, worker_id)
+    if latest is not None and is_test_running(latest, now):
         return latest
     wanted = _requestable(connection, now, type_id, worker_id)
     if wanted.test is None:
@@ -413,7 +413,7 @@ def why_not(
         return "This qualification cannot be requested."
     if workforce.is_blocked(connection, wanted.requester, worker_id):
         return "The requester of this qualification does not work with you."
-    latest = _latest_request(connection, wanted.qualification_type_id, worker_id)
+    latest = latest_request(connection, wanted.qualification_type_id, worker_id)
     if latest is None:
         return None
     if latest.state == "Submitted":
@@ -426,6 +426,47 @@ def why_not(
     return None
 
 
+def latest_request(
+    connection: sqlalchemy.Connection, type_id: str, worker_id: str
+) -> sqlalchemy.Row[Any] | None:
+    """Look up the latest request of a worker's for a type.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    type_id, worker_id : str
+        For which type, and whose.
+
+    Returns
+    -------
+    sqlalchemy.Row or None
+        The request, in whatever state; None if there was never one.
+    """
+    table = schema.qualification_requests
+    query = table.select().where(
+        table.c.worker_id == worker_id, table.c.qualification_type_id == type_id
+    )
+    return connection.execute(query.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
+
+
+def is_test_running(request: sqlalchemy.Row[Any] | None, now: int) -> bool:
+    """Tell whether a worker is at a test that can still be handed in.
+
+    Parameters
+    ----------
+    request : sqlalchemy.Row or None
+        From :func:`latest_request`.
+    now : int
+        Seconds since 1970.
+
+    Returns
+    -------
+    bool
+    """
+    return request is not None and request.state == "Testing" and bool(now < request.deadline)
+
+
 def _requestable(connection: sqlalchemy.Connection, now: int, type_id: str, worker_id: str) -> Type:
     wanted = find_type(connection, now, type_id)
     if wanted is None:
@@ -434,16 +475,6 @@ def _requestable(connection: sqlalchemy.Connection, now: int, type_id: str, work
     if reason is not None:
         raise Unwilling(reason)
     return wanted
-
-
-def _latest_request(
-    connection: sqlalchemy.Connection, type_id: str, worker_id: str
-) -> sqlalchemy.Row[Any] | None:
-    table = schema.qualification_requests
-    query = table.select().where(
-        table.c.worker_id == worker_id, table.c.qualification_type_id == type_id
-    )
-    return connection.execute(query.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
 
 
 def _insert(
