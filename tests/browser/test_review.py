@@ -20,7 +20,7 @@ from turkbatch.server import service, worker
 
 if TYPE_CHECKING:
     from mypy_boto3_mturk.client import MTurkClient
-    from playwright.sync_api import FrameLocator, Page
+    from playwright.sync_api import FrameLocator, Locator, Page
 
 Fields = list[tuple[str, str]]
 Make = Callable[..., Path]
@@ -32,6 +32,12 @@ PICTURE = (
     "%3Crect width='200' height='100' fill='%23ccc'/%3E%3C/svg%3E"
 )
 COLOUR = "<!DOCTYPE html><p>{{ word }}</p><form><textarea name='colour'></textarea></form>"
+
+
+def assert_shows(these: Locator, count: int = 1) -> None:
+    """Wait for so many elements, since a page may still be on its way; there are no more."""
+    these.nth(count - 1).wait_for(state="attached")
+    assert these.count() == count
 
 
 @pytest.fixture
@@ -262,13 +268,13 @@ def test_crowd_elements_are_filled_in(
     frame.locator(".crowd-drawn").wait_for()
     expected = {key: value for key, value in CROWD_ANSWERS.items() if key != "unknown"}
     assert frame.locator("crowd-form").first.evaluate("form => form.answers") == expected
-    assert frame.locator(".crowd-drawn").get_by_text("cat").count() == 1
+    assert_shows(frame.locator(".crowd-drawn").get_by_text("cat"))
     assert frame.locator("mark").inner_text() == "Ada"
     told = page.locator("#answers .place").all_inner_texts()
     assert [text.strip() for text in told if text] == ["(not in the page)"]
     # Nothing is added to the worker's boxes.
     frame.get_by_role("button", name="Add a box").click()
-    assert frame.locator(".crowd-drawn").count() == 1
+    assert_shows(frame.locator(".crowd-drawn"))
 
 
 def painted(*left: int) -> str:
@@ -427,12 +433,12 @@ def test_keys_judge_and_lead(page: Page, make: Make, start: Start, client: MTurk
     page.keyboard.press("Control+Enter")
     page.wait_for_url(lambda url: url != second)
     third = page.url
-    assert page.get_by_role("link", name="To send: 2").count() == 1
+    assert_shows(page.get_by_role("link", name="To send: 2"))
     page.keyboard.press("r")
     page.keyboard.press("Escape")
     page.keyboard.press("s")
     page.wait_for_url("**/?done=1")
-    assert page.get_by_text("Nothing more is open").count() == 1
+    assert_shows(page.get_by_text("Nothing more is open"))
 
     for back in (third, second):
         page.keyboard.press("u")
@@ -474,7 +480,7 @@ def test_a_key_that_is_held_down_judges_once(page: Page, make: Make, start: Star
     page.keyboard.down("a")  # still held down
     page.keyboard.up("a")
     page.reload()
-    assert page.get_by_role("link", name="To send: 1").count() == 1
+    assert_shows(page.get_by_role("link", name="To send: 1"))
 
 
 def test_a_rejection_needs_a_reason(page: Page, make: Make, start: Start) -> None:
@@ -482,7 +488,7 @@ def test_a_rejection_needs_a_reason(page: Page, make: Make, start: Start) -> Non
     page.goto(running.url)
     begin(page)
     page.get_by_role("button", name="Reject", exact=True).click()
-    assert page.locator("textarea:invalid").count() == 1
+    assert_shows(page.locator("textarea:invalid"))
     # Nor is it taken from who goes past the browser.
     page.get_by_label("Reason to reject").evaluate("field => field.required = false")
     page.get_by_role("button", name="Reject", exact=True).click()
@@ -491,7 +497,7 @@ def test_a_rejection_needs_a_reason(page: Page, make: Make, start: Start) -> Non
     page.get_by_label("Reason to reject").fill("x")
     page.get_by_role("button", name="Reject", exact=True).click()
     page.get_by_text("tells the worker nothing").wait_for()
-    assert page.get_by_role("link", name="To send: 0").count() == 1
+    assert_shows(page.get_by_role("link", name="To send: 0"))
 
 
 def send(page: Page) -> None:
@@ -523,7 +529,7 @@ def test_decisions_are_summed_up_and_sent(
         "MTurk's fees $0.02",
         "total $0.12",
     ]
-    assert page.get_by_role("cell", name="The sky is not red.").count() == 1
+    assert_shows(page.get_by_role("cell", name="The sky is not red."))
     assert statuses(client, batch) == [("Submitted", "")] * 3
 
     page.get_by_role("button", name="Send 2 decisions").click()
@@ -564,9 +570,9 @@ def test_what_fails_is_listed_and_can_be_sent_again(
     page.get_by_role("button", name="Sum up").click()
     page.get_by_role("button", name="Send 3 decisions").click()
     page.get_by_role("heading", name="2 of 3 decisions hold").wait_for()
-    assert page.locator(".fault li").count() == 1
+    assert_shows(page.locator(".fault li"))
     served.faults.clear()
-    assert page.get_by_role("link", name="To send: 1").count() == 1
+    assert_shows(page.get_by_role("link", name="To send: 1"))
     page.get_by_role("button", name="Sum up again").click()
     page.get_by_role("button", name="Send 1 decision").click()
     page.get_by_role("heading", name="1 of 1 decisions hold").wait_for()
@@ -605,7 +611,7 @@ def test_assignments_of_a_hit_are_compared_side_by_side(
     page.get_by_role("heading", name="Answers, compared").wait_for()
     cells = page.locator("table.compared td")
     assert cells.all_inner_texts() == ["blue (2 of 3)", "red", "blue (2 of 3)"]
-    assert page.locator("table.compared td.agree").count() == 2
+    assert_shows(page.locator("table.compared td.agree"), 2)
     for number, colour in enumerate(("blue", "red", "blue")):
         frame = page.frame_locator("iframe").nth(number)
         page.locator("iframe").nth(number).scroll_into_view_if_needed()
@@ -628,7 +634,7 @@ def test_a_workers_other_answers_are_listed_and_judged_alike(
     page.goto(running.url)
     page.get_by_role("textbox", name="Worker").wait_for()
     assert page.get_by_role("textbox", name="Worker").input_value() == "A1"
-    assert page.locator("main tbody tr").count() == 2
+    assert_shows(page.locator("main tbody tr"), 2)
     begin(page)
     page.keyboard.press("w")
     page.get_by_text("2 assignments; work time, median").wait_for()
@@ -660,7 +666,7 @@ def test_marks_and_filters_are_in_the_list(page: Page, make: Make, start: Start)
     page.goto(f"{running.site}/")
     page.get_by_label("State").select_option("look again")
     page.get_by_role("button", name="Show").click()
-    assert page.locator("main tbody tr").count() == 1
+    assert_shows(page.locator("main tbody tr"))
     page.locator("main tbody a").first.click()
     page.get_by_role("button", name="Clear the mark").click()
     page.locator(".judge").get_by_text("open", exact=True).wait_for()
@@ -689,7 +695,7 @@ def test_a_question_form_is_drawn_with_its_answers(page: Page, make: Make, start
     assert page.get_by_label("dark").is_checked()
     assert page.get_by_label("dark").is_disabled()
     assert page.get_by_label("Why?").input_value() == "because"
-    assert page.locator("#answers tr[data-field]").count() == 2
+    assert_shows(page.locator("#answers tr[data-field]"), 2)
 
 
 def test_the_page_of_an_external_question_is_linked_to(
@@ -758,7 +764,7 @@ def test_a_hostile_page_cannot_approve_itself(
     assert "read refused" in said
     assert page.url == here
     page.reload()
-    assert page.get_by_role("link", name="To send: 0").count() == 1
+    assert_shows(page.get_by_role("link", name="To send: 0"))
     for popup in page.context.pages[1:]:
         popup.wait_for_load_state()
         assert "holds the key" in popup.content() or popup.url == "about:blank"
@@ -811,10 +817,10 @@ def test_many_assignments_are_shown_page_by_page(page: Page, make: Make, start: 
     running = start(make([{f"A{n:03}": answered(str(n)) for n in range(120)}]))
     page.goto(running.url)
     page.get_by_text("1 to 100 of 120").wait_for()
-    assert page.locator("main tbody tr").count() == 100
+    assert_shows(page.locator("main tbody tr"), 100)
     page.keyboard.press("j")
     page.get_by_text("101 to 120 of 120").wait_for()
-    assert page.locator("main tbody tr").count() == 20
+    assert_shows(page.locator("main tbody tr"), 20)
 
 
 def test_a_task_is_read_while_others_are_still_on_their_way(
