@@ -125,7 +125,7 @@ class Choice:
             if latest is not None and latest.state == "Submitted":
                 waits = True
                 continue
-            is_testing = qualifying.is_test_running(latest, self._now)
+            is_testing = latest is not None and qualifying.is_test_running(latest, self._now)
             if not is_testing and qualifying.why_not(
                 self._connection, self._now, known, self._worker_id
             ):

@@ -450,13 +450,13 @@ def latest_request(
     return connection.execute(query.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
 
 
-def is_test_running(request: sqlalchemy.Row[Any] | None, now: int) -> bool:
-    """Tell whether a worker is at a test that can still be handed in.
+def is_test_running(request: sqlalchemy.Row[Any], now: int) -> bool:
+    """Tell whether a request is for a test that can still be handed in.
 
     Parameters
     ----------
-    request : sqlalchemy.Row or None
-        From :func:`latest_request`.
+    request : sqlalchemy.Row
+        For a qualification.
     now : int
         Seconds since 1970.
 
@@ -464,7 +464,7 @@ def is_test_running(request: sqlalchemy.Row[Any] | None, now: int) -> bool:
     -------
     bool
     """
-    return request is not None and request.state == "Testing" and bool(now < request.deadline)
+    return request.state == "Testing" and bool(now < request.deadline)
 
 
 def _requestable(connection: sqlalchemy.Connection, now: int, type_id: str, worker_id: str) -> Type:
